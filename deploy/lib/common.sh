@@ -1,0 +1,35 @@
+# Shared by the scripts of this folder; sourced, never run.
+# Where things are built: outside the checkout, so that a fresh clone finds them again.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cache=${TREERING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/treering}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
+mkdir -p "$cache"
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# step NAME COMMAND...: says what it does, and afterwards how many seconds it took.
+step() {
+  local name=$1 begin=$SECONDS; shift
+  say "==> $name"
+  if "$@"; then say "<== $name: $((SECONDS - begin)) s"; else
+    local status=$?
+    say "<== $name: failed with status $status after $((SECONDS - begin)) s"
+    return "$status"
+  fi
+}
+
+# need_packages NAME...: installs the Debian packages that are missing.
+need_packages() {
+  local missing=() name
+  for name in "$@"; do
+    dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'install ok installed' || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  command -v apt-get >/dev/null || die "missing: ${missing[*]} (this is not Debian; install them by hand)"
+  local sudo=; [ "$(id -u)" -eq 0 ] || sudo=sudo
+  say "installing ${missing[*]}"
+  $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
