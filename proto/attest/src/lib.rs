@@ -1,1 +1,17 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+#![deny(clippy::indexing_slicing)]
+
+mod base64;
+pub mod digest;
+pub mod envelope;
+pub mod keys;
+pub mod limits;
+mod pem;
+pub mod signature;
+
+pub use base64::Base64Error;
+pub use digest::DigestAlgorithm;
+pub use envelope::{Envelope, EnvelopeError, EnvelopeSignature, pae};
+pub use keys::{KeyAlgorithm, KeyError, PublicKey, VerifierMaterial};
+pub use pem::PemError;
+pub use signature::{SignatureError, verify, verify_digest};

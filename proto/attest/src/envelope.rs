@@ -1,0 +1,194 @@
+//! DSSE envelopes (secure-systems-lab/dsse), and the certificates that the witness dialect adds to a signature.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::base64::{self, Base64Error};
+use crate::digest::{DigestAlgorithm, Digester};
+use crate::limits::{MAX_CHAIN, MAX_KEY, MAX_KEYID, MAX_PAYLOAD_TYPE, MAX_SIGNATURE, MAX_SIGNATURES};
+
+/// Why bytes are no envelope.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Not JSON, not an object of this shape, a member missing or there twice, or something behind it.
+    #[error("expected a dsse envelope, found {found}")]
+    Json {
+        /// What the parser says, with line and column.
+        found: String,
+    },
+    /// A part that is longer or more numerous than [`crate::limits`] allows.
+    #[error("expected {part} of {min} to {max}, found {found}")]
+    Limit {
+        /// Which part.
+        part: &'static str,
+        /// At least.
+        min: usize,
+        /// At most.
+        max: usize,
+        /// Found.
+        found: usize,
+    },
+    /// A part that is not base64.
+    #[error("{part}: {source}")]
+    Base64 {
+        /// Which part.
+        part: &'static str,
+        /// What is wrong.
+        source: Base64Error,
+    },
+}
+
+/// An envelope, borrowed from the bytes that arrived. Its payload is base64, both alphabets, and stays encoded until asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    payload_type: Cow<'a, str>,
+    payload: Cow<'a, str>,
+    signatures: Vec<EnvelopeSignature>,
+}
+
+/// One signature of an envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvelopeSignature {
+    /// An unauthenticated hint at the key; may be empty, and never decides anything.
+    pub keyid: String,
+    /// The signature's bytes.
+    pub sig: Vec<u8>,
+    /// The signer's certificate, as PEM (witness dialect).
+    pub certificate: Option<Vec<u8>>,
+    /// The certificates between it and a root, as PEM (witness dialect).
+    pub intermediates: Vec<Vec<u8>>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Parses an envelope and checks that its payload is base64. Members that DSSE does not define are ignored.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, EnvelopeError> {
+        let json: EnvelopeJson<'a> =
+            serde_json::from_slice(bytes).map_err(|e| EnvelopeError::Json { found: e.to_string() })?;
+        within("a payload type in bytes", json.payload_type.len(), 0, MAX_PAYLOAD_TYPE)?;
+        within("signatures", json.signatures.len(), 1, MAX_SIGNATURES)?;
+        base64::decode_chunks(&json.payload, |_| ()).map_err(|source| EnvelopeError::Base64 { part: "payload", source })?;
+        let signatures = json.signatures.into_iter().map(EnvelopeSignature::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { payload_type: json.payload_type, payload: json.payload, signatures })
+    }
+
+    /// The media type of the payload.
+    pub fn payload_type(&self) -> &str {
+        &self.payload_type
+    }
+
+    /// The payload, decoded.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Base64`], which [`parse`](Self::parse) has ruled out.
+    pub fn payload(&self) -> Result<Vec<u8>, EnvelopeError> {
+        base64::decode(&self.payload).map_err(|source| EnvelopeError::Base64 { part: "payload", source })
+    }
+
+    /// Bytes of the decoded payload.
+    pub fn payload_len(&self) -> usize {
+        base64::decoded_len(&self.payload)
+    }
+
+    /// The signatures: one at least.
+    pub fn signatures(&self) -> &[EnvelopeSignature] {
+        &self.signatures
+    }
+
+    /// The pre-authentication encoding: what the signatures are made over. See [`pae_digest`](Self::pae_digest) for large payloads.
+    pub fn pae(&self) -> Vec<u8> {
+        let mut out = pae_header(&self.payload_type, self.payload_len());
+        out.reserve_exact(self.payload_len());
+        self.feed(|piece| out.extend_from_slice(piece));
+        out
+    }
+
+    /// The digest of the pre-authentication encoding, computed while decoding, without a copy of the payload.
+    pub fn pae_digest(&self, algorithm: DigestAlgorithm) -> Vec<u8> {
+        let mut digester = Digester::new(algorithm);
+        digester.update(&pae_header(&self.payload_type, self.payload_len()));
+        self.feed(|piece| digester.update(piece));
+        digester.finish()
+    }
+
+    /// The digest of the decoded payload alone, as Rekor v1's `payloadHash` has it.
+    pub fn payload_digest(&self, algorithm: DigestAlgorithm) -> Vec<u8> {
+        let mut digester = Digester::new(algorithm);
+        self.feed(|piece| digester.update(piece));
+        digester.finish()
+    }
+
+    fn feed(&self, take: impl FnMut(&[u8])) {
+        base64::decode_chunks(&self.payload, take).expect("parse has decoded the same text before");
+    }
+}
+
+/// The pre-authentication encoding of DSSE v1: `"DSSEv1" SP len(type) SP type SP len(payload) SP payload`.
+pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut out = pae_header(payload_type, payload.len());
+    out.extend_from_slice(payload);
+    out
+}
+
+fn pae_header(payload_type: &str, payload_len: usize) -> Vec<u8> {
+    format!("DSSEv1 {} {payload_type} {payload_len} ", payload_type.len()).into_bytes()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EnvelopeJson<'a> {
+    #[serde(borrow)]
+    payload_type: Cow<'a, str>,
+    #[serde(borrow)]
+    payload: Cow<'a, str>,
+    #[serde(borrow)]
+    signatures: Vec<SignatureJson<'a>>,
+}
+
+#[derive(Deserialize)]
+struct SignatureJson<'a> {
+    keyid: Option<String>,
+    #[serde(borrow)]
+    sig: Cow<'a, str>,
+    #[serde(borrow)]
+    certificate: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    intermediates: Option<Vec<Cow<'a, str>>>,
+}
+
+impl TryFrom<SignatureJson<'_>> for EnvelopeSignature {
+    type Error = EnvelopeError;
+
+    fn try_from(json: SignatureJson<'_>) -> Result<Self, EnvelopeError> {
+        let keyid = json.keyid.unwrap_or_default();
+        within("a keyid in bytes", keyid.len(), 0, MAX_KEYID)?;
+        let intermediates = json.intermediates.unwrap_or_default();
+        within("intermediates", intermediates.len(), 0, MAX_CHAIN)?;
+        Ok(Self {
+            keyid,
+            sig: bytes("a signature in bytes", &json.sig, MAX_SIGNATURE)?,
+            // go-witness writes the member always, empty without a certificate.
+            certificate: json
+                .certificate
+                .filter(|text| !text.is_empty())
+                .map(|text| bytes("a certificate in bytes", &text, MAX_KEY))
+                .transpose()?,
+            intermediates: intermediates
+                .iter()
+                .map(|text| bytes("an intermediate in bytes", text, MAX_KEY))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn bytes(part: &'static str, text: &str, max: usize) -> Result<Vec<u8>, EnvelopeError> {
+    within(part, base64::decoded_len(text), 1, max)?;
+    base64::decode(text).map_err(|source| EnvelopeError::Base64 { part, source })
+}
+
+fn within(part: &'static str, found: usize, min: usize, max: usize) -> Result<(), EnvelopeError> {
+    if (min..=max).contains(&found) { Ok(()) } else { Err(EnvelopeError::Limit { part, min, max, found }) }
+}

@@ -1,0 +1,424 @@
+//! Public keys and the certificates that carry them, parsed once and ready to verify.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
+    ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
+    ECDSA_P521_SHA512_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, VerificationAlgorithm,
+};
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
+use const_oid::db::rfc8410::ID_ED_25519;
+use der::asn1::{AnyRef, UintRef};
+use der::{Decode, Encode, Sequence};
+use spki::SubjectPublicKeyInfoRef;
+use x509_cert::Certificate as X509;
+
+use crate::digest::DigestAlgorithm;
+use crate::limits::{MAX_CHAIN, MAX_KEY};
+use crate::pem::{self, PemError};
+
+/// Why a key or certificate is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Longer than [`MAX_KEY`], or than [`MAX_CHAIN`] times that for PEM.
+    #[error("expected a key or certificate of at most {max} bytes, found {found}")]
+    TooLong {
+        /// The bound.
+        max: usize,
+        /// Bytes found.
+        found: usize,
+    },
+    /// Not the DER of a SubjectPublicKeyInfo, the whole of the input.
+    #[error("expected the der of a subject public key info, found {found}")]
+    Spki {
+        /// What the decoder says.
+        found: String,
+    },
+    /// Not the DER of an X.509 certificate, the whole of the input.
+    #[error("expected the der of an x.509 certificate, found {found}")]
+    Certificate {
+        /// What the decoder says.
+        found: String,
+    },
+    /// Neither of the two.
+    #[error("expected the der or pem of a public key or certificate, found {found}")]
+    Neither {
+        /// What it is instead.
+        found: String,
+    },
+    /// PEM that does not parse.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// A PEM label that is no public key or certificate.
+    #[error("expected a pem block PUBLIC KEY or CERTIFICATE, found {found}")]
+    PemLabel {
+        /// The label found.
+        found: String,
+    },
+    /// Several PEM blocks which are not a certificate chain.
+    #[error("expected one pem block or a certificate chain, found {found} blocks with a public key among them")]
+    PemMixed {
+        /// How many blocks.
+        found: usize,
+    },
+    /// An algorithm or curve that is not taken.
+    #[error("expected an ecdsa p-256, p-384 or p-521, rsa or ed25519 key, found algorithm {found}")]
+    Algorithm {
+        /// Its object identifier, and that of the curve.
+        found: String,
+    },
+    /// An RSA modulus of another size.
+    #[error("expected an rsa key of 2048, 3072 or 4096 bits, found {found}")]
+    RsaSize {
+        /// Bits found.
+        found: usize,
+    },
+    /// The key itself: a point that is off the curve, compressed or of small order, a wrong length, wrong parameters.
+    #[error("expected a valid {algorithm} key, found {found}")]
+    Value {
+        /// Which kind of key.
+        algorithm: &'static str,
+        /// What is wrong with it.
+        found: &'static str,
+    },
+}
+
+/// Kinds of keys that are taken. RSA always means PKCS#1 v1.5 signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyAlgorithm {
+    /// ECDSA on NIST P-256.
+    EcdsaP256,
+    /// ECDSA on NIST P-384.
+    EcdsaP384,
+    /// ECDSA on NIST P-521.
+    EcdsaP521,
+    /// RSA with PKCS#1 v1.5 signatures.
+    Rsa {
+        /// Bits of the modulus: 2048, 3072 or 4096.
+        bits: u16,
+    },
+    /// Ed25519: pure, or prehashed with SHA-512 (Ed25519ph).
+    Ed25519,
+}
+
+impl KeyAlgorithm {
+    /// The digest that goes with this kind of key where a protocol leaves no choice (Sigstore's algorithm registry).
+    pub const fn digest_algorithm(self) -> DigestAlgorithm {
+        match self {
+            Self::EcdsaP256 | Self::Rsa { .. } => DigestAlgorithm::Sha256,
+            Self::EcdsaP384 => DigestAlgorithm::Sha384,
+            Self::EcdsaP521 | Self::Ed25519 => DigestAlgorithm::Sha512,
+        }
+    }
+
+    fn verification(self, digest: DigestAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {
+        use DigestAlgorithm::{Sha256, Sha384, Sha512};
+        Some(match (self, digest) {
+            (Self::EcdsaP256, Sha256) => &ECDSA_P256_SHA256_ASN1,
+            (Self::EcdsaP256, Sha384) => &ECDSA_P256_SHA384_ASN1,
+            (Self::EcdsaP256, Sha512) => &ECDSA_P256_SHA512_ASN1,
+            (Self::EcdsaP384, Sha256) => &ECDSA_P384_SHA256_ASN1,
+            (Self::EcdsaP384, Sha384) => &ECDSA_P384_SHA384_ASN1,
+            (Self::EcdsaP384, Sha512) => &ECDSA_P384_SHA512_ASN1,
+            (Self::EcdsaP521, Sha256) => &ECDSA_P521_SHA256_ASN1,
+            (Self::EcdsaP521, Sha384) => &ECDSA_P521_SHA384_ASN1,
+            (Self::EcdsaP521, Sha512) => &ECDSA_P521_SHA512_ASN1,
+            (Self::Rsa { .. }, Sha256) => &RSA_PKCS1_2048_8192_SHA256,
+            (Self::Rsa { .. }, Sha384) => &RSA_PKCS1_2048_8192_SHA384,
+            (Self::Rsa { .. }, Sha512) => &RSA_PKCS1_2048_8192_SHA512,
+            (Self::Ed25519, _) => return None,
+        })
+    }
+}
+
+impl fmt::Display for KeyAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EcdsaP256 => f.write_str("ecdsa-p256"),
+            Self::EcdsaP384 => f.write_str("ecdsa-p384"),
+            Self::EcdsaP521 => f.write_str("ecdsa-p521"),
+            Self::Rsa { bits } => write!(f, "rsa-{bits}"),
+            Self::Ed25519 => f.write_str("ed25519"),
+        }
+    }
+}
+
+/// A public key, parsed and checked, that can verify at once. Cloning shares it.
+#[derive(Clone)]
+pub struct PublicKey(Arc<Inner>);
+
+struct Inner {
+    algorithm: KeyAlgorithm,
+    spki: Box<[u8]>,
+    fingerprint: [u8; 32],
+    verifier: Verifier,
+}
+
+/// The library's form of the key.
+pub(crate) enum Verifier {
+    /// ECDSA and RSA, one form for each digest: the key's own is made when the key is parsed, the others when first needed.
+    Aws { key: Box<[u8]>, parsed: [OnceLock<ParsedPublicKey>; 3] },
+    /// Ed25519.
+    Ed25519(Box<ed25519_dalek::VerifyingKey>),
+}
+
+impl PublicKey {
+    /// Parses the DER of a SubjectPublicKeyInfo, without anything behind it.
+    ///
+    /// # Errors
+    /// [`KeyError`], also for keys that could never verify: a point off the curve, RSA below 2048 bits, a small-order Ed25519 key.
+    pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
+        check_len(der, MAX_KEY)?;
+        let spki =
+            SubjectPublicKeyInfoRef::from_der(der).map_err(|e| KeyError::Spki { found: e.to_string() })?;
+        let (algorithm, verifier) = parse_key(der, &spki)?;
+        let fingerprint = aws_lc_rs::digest::digest(DigestAlgorithm::Sha256.aws(), der);
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(fingerprint.as_ref());
+        Ok(Self(Arc::new(Inner { algorithm, spki: der.into(), fingerprint: sha256, verifier })))
+    }
+
+    /// The key of an X.509 certificate in DER, without anything behind it. Its validity, chain and extensions are not looked at.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_certificate_der(der: &[u8]) -> Result<Self, KeyError> {
+        check_len(der, MAX_KEY)?;
+        let certificate = X509::from_der(der).map_err(|e| KeyError::Certificate { found: e.to_string() })?;
+        let spki = certificate
+            .tbs_certificate()
+            .subject_public_key_info()
+            .to_der()
+            .map_err(|e| KeyError::Certificate { found: e.to_string() })?;
+        Self::from_spki_der(&spki)
+    }
+
+    /// The key in a PEM or DER text that holds a public key or a certificate, as [`VerifierMaterial::from_pem_or_der`].
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self, KeyError> {
+        VerifierMaterial::from_pem_or_der(bytes).map(|material| material.key().clone())
+    }
+
+    /// Which kind of key it is.
+    pub fn algorithm(&self) -> KeyAlgorithm {
+        self.0.algorithm
+    }
+
+    /// The SubjectPublicKeyInfo it was made of.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.0.spki
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo: the key's name everywhere in Treering.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.0.fingerprint
+    }
+
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.0.verifier
+    }
+}
+
+impl Verifier {
+    /// The form that verifies signatures over digests of this kind; none for Ed25519.
+    pub(crate) fn parsed(&self, algorithm: KeyAlgorithm, digest: DigestAlgorithm) -> Option<&ParsedPublicKey> {
+        let Self::Aws { key, parsed } = self else { return None };
+        let [sha256, sha384, sha512] = parsed;
+        let cell = match digest {
+            DigestAlgorithm::Sha256 => sha256,
+            DigestAlgorithm::Sha384 => sha384,
+            DigestAlgorithm::Sha512 => sha512,
+        };
+        if let Some(ready) = cell.get() {
+            return Some(ready);
+        }
+        let fresh = ParsedPublicKey::new(algorithm.verification(digest)?, key).ok()?;
+        Some(cell.get_or_init(|| fresh))
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.spki == other.0.spki
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({} {})", self.0.algorithm, hex::encode(self.0.fingerprint))
+    }
+}
+
+/// What a signature is verified with: a bare key, or a certificate and its key. Cloning shares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VerifierMaterial {
+    /// A public key.
+    Key(PublicKey),
+    /// A certificate, which the log stores as it is.
+    Certificate {
+        /// The certificate's DER.
+        der: Arc<[u8]>,
+        /// Its key.
+        key: PublicKey,
+    },
+}
+
+impl VerifierMaterial {
+    /// A certificate from its DER.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_certificate_der(der: &[u8]) -> Result<Self, KeyError> {
+        Ok(Self::Certificate { key: PublicKey::from_certificate_der(der)?, der: der.into() })
+    }
+
+    /// A public key or certificate, PEM or DER. A PEM chain stands for its first certificate; the rest must be
+    /// certificates, too, and is not kept.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self, KeyError> {
+        if pem::looks_like_pem(bytes) { Self::from_pem(bytes) } else { Self::from_der(bytes) }
+    }
+
+    /// The key to verify with.
+    pub fn key(&self) -> &PublicKey {
+        match self {
+            Self::Key(key) | Self::Certificate { key, .. } => key,
+        }
+    }
+
+    fn from_pem(bytes: &[u8]) -> Result<Self, KeyError> {
+        check_len(bytes, MAX_CHAIN * MAX_KEY)?;
+        let blocks = pem::parse(bytes)?;
+        if let [block] = blocks.as_slice()
+            && block.label == "PUBLIC KEY"
+        {
+            return PublicKey::from_spki_der(&block.der).map(Self::Key);
+        }
+        let mut first = None;
+        for block in &blocks {
+            match block.label.as_str() {
+                "CERTIFICATE" => {
+                    let material = Self::from_certificate_der(&block.der)?;
+                    first.get_or_insert(material);
+                }
+                "PUBLIC KEY" => return Err(KeyError::PemMixed { found: blocks.len() }),
+                other => return Err(KeyError::PemLabel { found: other.to_owned() }),
+            }
+        }
+        first.ok_or(KeyError::PemMixed { found: 0 })
+    }
+
+    fn from_der(bytes: &[u8]) -> Result<Self, KeyError> {
+        check_len(bytes, MAX_KEY)?;
+        if SubjectPublicKeyInfoRef::from_der(bytes).is_ok() {
+            return PublicKey::from_spki_der(bytes).map(Self::Key);
+        }
+        match Self::from_certificate_der(bytes) {
+            Err(KeyError::Certificate { found }) => Err(KeyError::Neither { found }),
+            other => other,
+        }
+    }
+}
+
+impl From<PublicKey> for VerifierMaterial {
+    fn from(key: PublicKey) -> Self {
+        Self::Key(key)
+    }
+}
+
+fn check_len(bytes: &[u8], max: usize) -> Result<(), KeyError> {
+    if bytes.len() > max { Err(KeyError::TooLong { max, found: bytes.len() }) } else { Ok(()) }
+}
+
+fn parse_key(der: &[u8], spki: &SubjectPublicKeyInfoRef<'_>) -> Result<(KeyAlgorithm, Verifier), KeyError> {
+    let bits = spki.subject_public_key.as_bytes().ok_or_else(|| KeyError::Spki {
+        found: "a bit string that is not whole bytes".into(),
+    })?;
+    let parameters = spki.algorithm.parameters;
+    match spki.algorithm.oid {
+        ID_EC_PUBLIC_KEY => parse_ecdsa(der, bits, parameters),
+        RSA_ENCRYPTION => parse_rsa(bits, parameters),
+        ID_ED_25519 => parse_ed25519(bits, parameters),
+        other => Err(KeyError::Algorithm { found: other.to_string() }),
+    }
+}
+
+fn parse_ecdsa(
+    der: &[u8],
+    point: &[u8],
+    parameters: Option<AnyRef<'_>>,
+) -> Result<(KeyAlgorithm, Verifier), KeyError> {
+    let curve = parameters.and_then(|p| p.decode_as::<ObjectIdentifier>().ok());
+    let (algorithm, name, len) = match curve {
+        Some(SECP_256_R_1) => (KeyAlgorithm::EcdsaP256, "ecdsa p-256", 65),
+        Some(SECP_384_R_1) => (KeyAlgorithm::EcdsaP384, "ecdsa p-384", 97),
+        Some(SECP_521_R_1) => (KeyAlgorithm::EcdsaP521, "ecdsa p-521", 133),
+        Some(other) => return Err(KeyError::Algorithm { found: format!("{ID_EC_PUBLIC_KEY} on curve {other}") }),
+        None => return Err(KeyError::Algorithm { found: format!("{ID_EC_PUBLIC_KEY} without a named curve") }),
+    };
+    let wrong = |found| KeyError::Value { algorithm: name, found };
+    if point.first() != Some(&4) || point.len() != len {
+        return Err(wrong("a point that is not uncompressed"));
+    }
+    aws_key(algorithm, der).ok_or_else(|| wrong("a point off the curve"))
+}
+
+/// RFC 8017 A.1.1.
+#[derive(Sequence)]
+struct RsaPublicKey<'a> {
+    modulus: UintRef<'a>,
+    public_exponent: UintRef<'a>,
+}
+
+fn parse_rsa(bits: &[u8], parameters: Option<AnyRef<'_>>) -> Result<(KeyAlgorithm, Verifier), KeyError> {
+    let wrong = |found| KeyError::Value { algorithm: "rsa", found };
+    if !parameters.is_some_and(|p| p.is_null()) {
+        return Err(wrong("algorithm parameters other than null"));
+    }
+    let key = RsaPublicKey::from_der(bits).map_err(|_| wrong("something else than a modulus and an exponent"))?;
+    if key.public_exponent.as_bytes().len() > 4 {
+        return Err(wrong("an exponent over 32 bits"));
+    }
+    let found = bit_len(key.modulus.as_bytes());
+    let size = match found {
+        2048 => 2048,
+        3072 => 3072,
+        4096 => 4096,
+        _ => return Err(KeyError::RsaSize { found }),
+    };
+    aws_key(KeyAlgorithm::Rsa { bits: size }, bits).ok_or_else(|| wrong("a modulus or exponent that cannot verify"))
+}
+
+fn bit_len(big_endian: &[u8]) -> usize {
+    let zeros = big_endian.first().map_or(0, |b| b.leading_zeros() as usize);
+    (big_endian.len() * 8).saturating_sub(zeros)
+}
+
+fn aws_key(algorithm: KeyAlgorithm, key: &[u8]) -> Option<(KeyAlgorithm, Verifier)> {
+    let verifier = Verifier::Aws { key: key.into(), parsed: Default::default() };
+    verifier.parsed(algorithm, algorithm.digest_algorithm())?;
+    Some((algorithm, verifier))
+}
+
+fn parse_ed25519(bits: &[u8], parameters: Option<AnyRef<'_>>) -> Result<(KeyAlgorithm, Verifier), KeyError> {
+    let wrong = |found| KeyError::Value { algorithm: "ed25519", found };
+    if parameters.is_some() {
+        return Err(wrong("algorithm parameters"));
+    }
+    let bytes: &[u8; 32] = bits.try_into().map_err(|_| wrong("another length than 32 bytes"))?;
+    let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| wrong("a point off the curve"))?;
+    if key.is_weak() {
+        return Err(wrong("a point of small order"));
+    }
+    Ok((KeyAlgorithm::Ed25519, Verifier::Ed25519(Box::new(key))))
+}
