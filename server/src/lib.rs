@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+pub mod limits;
+pub mod log;
+pub mod metrics;
+pub mod service;

@@ -1,0 +1,293 @@
+//! What the server counts. Every series exists from the start, at zero, so that "no data" and "nothing happened" are
+//! not the same; labels come from closed enums or are names of logs, which only the operator gives. The handles are
+//! looked up once: what runs for every entry is an atomic add.
+//!
+//! `README.md` explains each metric; a test compares the two lists.
+
+pub mod otlp;
+mod route;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+use treering_api::log::LogName;
+use treering_api::reject::RejectKind;
+
+pub use route::{Route, StatusClass};
+
+/// The upper bounds of request times, in seconds: from a cached tile to a call that waits for a checkpoint.
+const REQUEST_SECONDS: &[f64] =
+    &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
+/// The upper bounds of commit times, in seconds: an fsync takes 0.3 ms on a quiet disk.
+const COMMIT_SECONDS: &[f64] = &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// The upper bounds of verification times, in seconds: one P-256 signature takes 34 us, 64 MiB to hash 30 ms.
+const VERIFY_SECONDS: &[f64] = &[0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0];
+/// The upper bounds of batch sizes, in entries.
+const BATCH_ENTRIES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0];
+
+/// Brings the gauges up to date that nobody sets when they change; called before every reading.
+type Probe = Box<dyn Fn(&Metrics) + Send + Sync>;
+
+/// All metrics of a server.
+pub struct Metrics {
+    registry: Registry,
+    requests: Vec<[IntCounter; StatusClass::ALL.len()]>,
+    request_seconds: Vec<Histogram>,
+    rejects: Vec<IntCounter>,
+    verify_seconds: Histogram,
+    verify_queue: IntGauge,
+    in_flight_submissions: IntGauge,
+    in_flight_bytes: IntGauge,
+    oldest_waiting: Gauge,
+    storage_bytes: IntGauge,
+    ready: IntGauge,
+    per_log: PerLog,
+    logs: RwLock<BTreeMap<String, LogMetrics>>,
+    probe: Mutex<Option<Probe>>,
+}
+
+struct PerLog {
+    sequenced: IntCounterVec,
+    duplicates: IntCounterVec,
+    batches: IntCounterVec,
+    batch_entries: HistogramVec,
+    commit_seconds: HistogramVec,
+    tree_size: IntGaugeVec,
+    published_size: IntGaugeVec,
+}
+
+/// The metrics of one log: clone them once, then no call looks anything up.
+#[derive(Clone)]
+pub struct LogMetrics {
+    sequenced: IntCounter,
+    duplicates: IntCounter,
+    batches: IntCounter,
+    batch_entries: Histogram,
+    commit_seconds: Histogram,
+    tree_size: IntGauge,
+    published_size: IntGauge,
+}
+
+impl LogMetrics {
+    /// A batch got its indexes: that many new entries, that many that were there before.
+    pub fn batch_sequenced(&self, entries: usize, duplicates: usize) {
+        self.sequenced.inc_by(wide(entries));
+        self.duplicates.inc_by(wide(duplicates));
+    }
+
+    /// A batch of new entries is durable after a commit of that length, and the tree has that size.
+    pub fn batch_committed(&self, entries: usize, elapsed: Duration, size: u64) {
+        self.batches.inc();
+        self.batch_entries.observe(count_as_float(entries));
+        self.commit_seconds.observe(elapsed.as_secs_f64());
+        self.tree_size.set(level(size));
+    }
+
+    /// The tree has that size: what recovery found.
+    pub fn recovered(&self, size: u64) {
+        self.tree_size.set(level(size));
+    }
+
+    /// Readers see a checkpoint of that size.
+    pub fn published(&self, size: u64) {
+        self.published_size.set(level(size));
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// A registry with every series at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        build_info(&registry);
+        let requests = counter_vec(&registry, "treering_requests_total", "requests answered", &["route", "status"]);
+        let seconds = histogram_vec(&registry, "treering_request_seconds", "time to the answer's head", &["route"], REQUEST_SECONDS);
+        let rejects = counter_vec(&registry, "treering_rejects_total", "requests refused", &["kind"]);
+        Self {
+            requests: Route::ALL
+                .iter()
+                .map(|route| StatusClass::ALL.map(|class| requests.with_label_values(&[route.label(), class.label()])))
+                .collect(),
+            request_seconds: Route::ALL.iter().map(|route| seconds.with_label_values(&[route.label()])).collect(),
+            rejects: RejectKind::ALL.iter().map(|kind| rejects.with_label_values(&[kind.wire().label])).collect(),
+            verify_seconds: histogram(&registry, "treering_verify_seconds", "time to parse and verify one submission", VERIFY_SECONDS),
+            verify_queue: gauge(&registry, "treering_verify_queue_submissions", "submissions that wait for a verifying thread"),
+            in_flight_submissions: gauge(&registry, "treering_in_flight_submissions", "submissions admitted and not yet answered"),
+            in_flight_bytes: gauge(&registry, "treering_in_flight_bytes", "envelope bytes admitted and not yet answered"),
+            oldest_waiting: registered(
+                &registry,
+                Gauge::new("treering_oldest_waiting_seconds", "how long the oldest admitted submission has waited"),
+            ),
+            storage_bytes: gauge(&registry, "treering_storage_bytes", "bytes the store takes on its medium"),
+            ready: gauge(&registry, "treering_ready", "1 while /readyz is true"),
+            per_log: PerLog::new(&registry),
+            logs: RwLock::default(),
+            probe: Mutex::new(None),
+            registry,
+        }
+    }
+
+    /// The handles of a log; its series start at zero with the first call for its name.
+    #[must_use]
+    pub fn log(&self, name: &LogName) -> LogMetrics {
+        let known = self.logs.read().get(name.as_str()).cloned();
+        known.unwrap_or_else(|| {
+            let mut logs = self.logs.write();
+            logs.entry(name.as_str().to_owned()).or_insert_with(|| self.per_log.handles(name.as_str())).clone()
+        })
+    }
+
+    /// A request was answered, after that time to the head of the answer.
+    pub fn request(&self, route: Route, class: StatusClass, elapsed: Duration) {
+        if let Some(counter) = self.requests.get(route.position()).and_then(|row| row.get(class.position())) {
+            counter.inc();
+        }
+        if let Some(histogram) = self.request_seconds.get(route.position()) {
+            histogram.observe(elapsed.as_secs_f64());
+        }
+    }
+
+    /// A request, or an item of a batch, was refused.
+    pub fn rejected(&self, kind: RejectKind) {
+        let position = RejectKind::ALL.iter().position(|other| *other == kind);
+        if let Some(counter) = position.and_then(|position| self.rejects.get(position)) {
+            counter.inc();
+        }
+    }
+
+    /// A submission was parsed and its signatures verified (or not) in that time.
+    pub fn verified(&self, elapsed: Duration) {
+        self.verify_seconds.observe(elapsed.as_secs_f64());
+    }
+
+    /// So many submissions wait for a verifying thread.
+    pub fn set_verify_queue(&self, submissions: usize) {
+        self.verify_queue.set(level(wide(submissions)));
+    }
+
+    /// So many submissions, of so many bytes together, are admitted and not answered.
+    pub fn set_in_flight(&self, submissions: usize, bytes: usize) {
+        self.in_flight_submissions.set(level(wide(submissions)));
+        self.in_flight_bytes.set(level(wide(bytes)));
+    }
+
+    /// The oldest admitted submission has waited so long.
+    pub fn set_oldest_waiting(&self, waited: Duration) {
+        self.oldest_waiting.set(waited.as_secs_f64());
+    }
+
+    /// The store takes that much of its medium.
+    pub fn set_storage_bytes(&self, bytes: u64) {
+        self.storage_bytes.set(level(bytes));
+    }
+
+    /// What `/readyz` says.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.set(i64::from(ready));
+    }
+
+    /// Sets what brings the gauges up to date that change by themselves; called before every reading.
+    pub fn set_probe(&self, probe: impl Fn(&Self) + Send + Sync + 'static) {
+        *self.probe.lock() = Some(Box::new(probe));
+    }
+
+    /// All series as they stand.
+    #[must_use]
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        if let Some(probe) = &*self.probe.lock() {
+            probe(self);
+        }
+        self.registry.gather()
+    }
+
+    /// All series in the text form that Prometheus reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        TextEncoder::new().encode_to_string(&self.gather()).expect("every family has a name and at least one series")
+    }
+}
+
+impl PerLog {
+    fn new(registry: &Registry) -> Self {
+        let labels = &["log"];
+        Self {
+            sequenced: counter_vec(registry, "treering_sequenced_entries_total", "new entries given an index", labels),
+            duplicates: counter_vec(registry, "treering_duplicate_entries_total", "entries that the log had before", labels),
+            batches: counter_vec(registry, "treering_batches_total", "commits", labels),
+            batch_entries: histogram_vec(registry, "treering_batch_entries", "new entries of one commit", labels, BATCH_ENTRIES),
+            commit_seconds: histogram_vec(registry, "treering_commit_seconds", "time of one commit", labels, COMMIT_SECONDS),
+            tree_size: gauge_vec(registry, "treering_tree_size_entries", "durable leaves", labels),
+            published_size: gauge_vec(registry, "treering_published_size_entries", "leaves under the newest checkpoint", labels),
+        }
+    }
+
+    fn handles(&self, log: &str) -> LogMetrics {
+        let labels = &[log];
+        LogMetrics {
+            sequenced: self.sequenced.with_label_values(labels),
+            duplicates: self.duplicates.with_label_values(labels),
+            batches: self.batches.with_label_values(labels),
+            batch_entries: self.batch_entries.with_label_values(labels),
+            commit_seconds: self.commit_seconds.with_label_values(labels),
+            tree_size: self.tree_size.with_label_values(labels),
+            published_size: self.published_size.with_label_values(labels),
+        }
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+    let collector = made.expect("the names and labels are constants of this file, and valid");
+    registry.register(Box::new(collector.clone())).expect("no name of this file is used twice");
+    collector
+}
+
+fn build_info(registry: &Registry) {
+    let info = GaugeVec::new(Opts::new("treering_build_info", "always 1; the label says which build runs"), &["version"]);
+    registered(registry, info).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+}
+
+fn counter_vec(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    registered(registry, IntGauge::new(name, help))
+}
+
+fn gauge_vec(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels))
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, bounds: &[f64]) -> Histogram {
+    registered(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(bounds.to_vec())))
+}
+
+fn histogram_vec(registry: &Registry, name: &str, help: &str, labels: &[&str], bounds: &[f64]) -> HistogramVec {
+    registered(registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(bounds.to_vec()), labels))
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn level(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn count_as_float(count: usize) -> f64 {
+    // A batch has at most a few thousand entries.
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
