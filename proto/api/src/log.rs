@@ -74,7 +74,9 @@ impl Dialect {
     /// The reverse of [`Dialect::as_str`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::RekorV1, Self::RekorV2].into_iter().find(|dialect| dialect.as_str() == text)
+        [Self::RekorV1, Self::RekorV2]
+            .into_iter()
+            .find(|dialect| dialect.as_str() == text)
     }
 }
 
@@ -191,19 +193,33 @@ pub trait Log: Send + Sync {
     async fn submit(&self, log: Option<&LogName>, submission: Submission) -> Submitted;
 
     /// Logs several envelopes; one result each, in order. One refusal does not touch the others.
-    async fn submit_batch(&self, log: Option<&LogName>, submissions: Vec<Submission>) -> Vec<Submitted>;
+    async fn submit_batch(
+        &self,
+        log: Option<&LogName>,
+        submissions: Vec<Submission>,
+    ) -> Vec<Submitted>;
 
     /// An entry with its inclusion proof in the tree of `size`, or of the newest checkpoint.
     ///
     /// # Errors
     /// `NotFound` if there is no such entry under the newest checkpoint, `OutOfRange` if `size` is beyond it or does not hold the entry.
-    async fn entry(&self, log: Option<&LogName>, id: EntryId, size: Option<TreeSize>) -> Result<Entry, Reject>;
+    async fn entry(
+        &self,
+        log: Option<&LogName>,
+        id: EntryId,
+        size: Option<TreeSize>,
+    ) -> Result<Entry, Reject>;
 
     /// The proof that the tree of `to` (by default the newest) is an extension of that of `from`.
     ///
     /// # Errors
     /// `OutOfRange` if a size is beyond the newest checkpoint or `from` exceeds `to`.
-    async fn consistency(&self, log: Option<&LogName>, from: TreeSize, to: Option<TreeSize>) -> Result<ConsistencyProof, Reject>;
+    async fn consistency(
+        &self,
+        log: Option<&LogName>,
+        from: TreeSize,
+        to: Option<TreeSize>,
+    ) -> Result<ConsistencyProof, Reject>;
 
     /// The newest published checkpoint.
     ///
@@ -215,7 +231,11 @@ pub trait Log: Send + Sync {
     ///
     /// # Errors
     /// `DeadlineExceeded` when the server's limit for waiting is reached first.
-    async fn wait(&self, log: Option<&LogName>, index: LeafIndex) -> Result<SignedCheckpoint, Reject>;
+    async fn wait(
+        &self,
+        log: Option<&LogName>,
+        index: LeafIndex,
+    ) -> Result<SignedCheckpoint, Reject>;
 
     /// The entries from `from` on, each as soon as a signed checkpoint covers it.
     ///

@@ -76,27 +76,85 @@ impl RejectKind {
 
     /// The kind's row.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a table: one row per kind")]
     pub const fn wire(self) -> Wire {
         let (label, status, code, retry_after_secs) = match self {
-            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, Code::InvalidArgument, None),
-            Self::Unverified => ("unverified", StatusCode::BAD_REQUEST, Code::InvalidArgument, None),
-            Self::Unsupported => ("unsupported", StatusCode::BAD_REQUEST, Code::FailedPrecondition, None),
-            Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument, None),
+            Self::Malformed => (
+                "malformed",
+                StatusCode::BAD_REQUEST,
+                Code::InvalidArgument,
+                None,
+            ),
+            Self::Unverified => (
+                "unverified",
+                StatusCode::BAD_REQUEST,
+                Code::InvalidArgument,
+                None,
+            ),
+            Self::Unsupported => (
+                "unsupported",
+                StatusCode::BAD_REQUEST,
+                Code::FailedPrecondition,
+                None,
+            ),
+            Self::TooLarge => (
+                "too_large",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Code::InvalidArgument,
+                None,
+            ),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, Code::NotFound, None),
-            Self::OutOfRange => ("out_of_range", StatusCode::BAD_REQUEST, Code::OutOfRange, None),
-            Self::Frozen => ("frozen", StatusCode::METHOD_NOT_ALLOWED, Code::FailedPrecondition, None),
-            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, Code::ResourceExhausted, Some(1)),
-            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Some(5)),
-            Self::DeadlineExceeded => ("deadline_exceeded", StatusCode::GATEWAY_TIMEOUT, Code::DeadlineExceeded, Some(1)),
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, None),
+            Self::OutOfRange => (
+                "out_of_range",
+                StatusCode::BAD_REQUEST,
+                Code::OutOfRange,
+                None,
+            ),
+            Self::Frozen => (
+                "frozen",
+                StatusCode::METHOD_NOT_ALLOWED,
+                Code::FailedPrecondition,
+                None,
+            ),
+            Self::Busy => (
+                "busy",
+                StatusCode::SERVICE_UNAVAILABLE,
+                Code::ResourceExhausted,
+                Some(1),
+            ),
+            Self::Unavailable => (
+                "unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                Code::Unavailable,
+                Some(5),
+            ),
+            Self::DeadlineExceeded => (
+                "deadline_exceeded",
+                StatusCode::GATEWAY_TIMEOUT,
+                Code::DeadlineExceeded,
+                Some(1),
+            ),
+            Self::Internal => (
+                "internal",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Code::Internal,
+                None,
+            ),
         };
-        Wire { label, status, code, retry_after_secs }
+        Wire {
+            label,
+            status,
+            code,
+            retry_after_secs,
+        }
     }
 
     /// The kind with that label.
     #[must_use]
     pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.wire().label == label)
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.wire().label == label)
     }
 }
 
@@ -104,14 +162,28 @@ impl Reject {
     /// A reject of a kind with a message.
     #[must_use]
     pub fn new(kind: RejectKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), expected: None, found: None }
+        Self {
+            kind,
+            message: message.into(),
+            expected: None,
+            found: None,
+        }
     }
 
     /// A reject of a kind whose message is made of what was expected and what was found.
     #[must_use]
-    pub fn mismatch(kind: RejectKind, expected: impl Into<String>, found: impl Into<String>) -> Self {
+    pub fn mismatch(
+        kind: RejectKind,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
         let (expected, found) = (expected.into(), found.into());
-        Self { kind, message: format!("expected {expected}, found {found}"), expected: Some(expected), found: Some(found) }
+        Self {
+            kind,
+            message: format!("expected {expected}, found {found}"),
+            expected: Some(expected),
+            found: Some(found),
+        }
     }
 
     /// `Malformed` by expected and found.
