@@ -33,13 +33,17 @@ pub enum Base64Error {
 
 impl From<base64::DecodeError> for Base64Error {
     fn from(error: base64::DecodeError) -> Self {
-        Self::Malformed { found: error.to_string().to_lowercase() }
+        Self::Malformed {
+            found: error.to_string().to_lowercase(),
+        }
     }
 }
 
 impl From<base64::DecodeSliceError> for Base64Error {
     fn from(error: base64::DecodeSliceError) -> Self {
-        Self::Malformed { found: error.to_string().to_lowercase() }
+        Self::Malformed {
+            found: error.to_string().to_lowercase(),
+        }
     }
 }
 
@@ -47,7 +51,11 @@ impl From<base64::DecodeSliceError> for Base64Error {
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, Base64Error> {
     let bytes = text.as_bytes();
     require_quads(bytes)?;
-    let engine = if is_url_safe(bytes) { &URL_SAFE } else { &STANDARD };
+    let engine = if is_url_safe(bytes) {
+        &URL_SAFE
+    } else {
+        &STANDARD
+    };
     Ok(engine.decode(bytes)?)
 }
 
@@ -64,8 +72,11 @@ const CHUNK: usize = 4096;
 pub(crate) fn decode_chunks(text: &str, mut take: impl FnMut(&[u8])) -> Result<(), Base64Error> {
     let bytes = text.as_bytes();
     require_quads(bytes)?;
-    let (inner, last) =
-        if is_url_safe(bytes) { (&URL_SAFE_INNER, &URL_SAFE) } else { (&STANDARD_INNER, &STANDARD) };
+    let (inner, last) = if is_url_safe(bytes) {
+        (&URL_SAFE_INNER, &URL_SAFE)
+    } else {
+        (&STANDARD_INNER, &STANDARD)
+    };
     let mut buffer = [0; CHUNK / 4 * 3];
     let mut chunks = bytes.chunks(CHUNK).peekable();
     while let Some(chunk) = chunks.next() {
@@ -78,7 +89,11 @@ pub(crate) fn decode_chunks(text: &str, mut take: impl FnMut(&[u8])) -> Result<(
 }
 
 fn require_quads(bytes: &[u8]) -> Result<(), Base64Error> {
-    if bytes.len().is_multiple_of(4) { Ok(()) } else { Err(Base64Error::Length { found: bytes.len() }) }
+    if bytes.len().is_multiple_of(4) {
+        Ok(())
+    } else {
+        Err(Base64Error::Length { found: bytes.len() })
+    }
 }
 
 fn is_url_safe(bytes: &[u8]) -> bool {
@@ -99,14 +114,19 @@ mod tests {
     fn takes_both_alphabets_and_refuses_a_mixture() {
         assert_eq!(decode("+/+/").unwrap(), decode("-_-_").unwrap());
         for text in ["+/-_", "-_+/"] {
-            assert!(matches!(decode(text), Err(Base64Error::Malformed { .. })), "{text}");
+            assert!(
+                matches!(decode(text), Err(Base64Error::Malformed { .. })),
+                "{text}"
+            );
             assert!(chunked(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn refuses_what_is_not_canonical() {
-        for text in ["QQ", "QQ=", "QR==", "QQ==\n", "Q Q=", "====", "QQ==QQ==", "QQ===", "=QQQ"] {
+        for text in [
+            "QQ", "QQ=", "QR==", "QQ==\n", "Q Q=", "====", "QQ==QQ==", "QQ===", "=QQQ",
+        ] {
             assert!(decode(text).is_err(), "{text:?}");
             assert!(chunked(text).is_err(), "{text:?}");
         }

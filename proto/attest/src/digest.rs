@@ -39,7 +39,9 @@ impl DigestAlgorithm {
 
     /// The algorithm of a sigstore_common.proto name.
     pub fn from_sigstore_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.sigstore_name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.sigstore_name() == name)
     }
 
     /// Length of a digest in bytes.

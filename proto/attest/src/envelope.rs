@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use crate::base64::{self, Base64Error};
 use crate::digest::{DigestAlgorithm, Digester};
-use crate::limits::{MAX_CHAIN, MAX_KEY, MAX_KEYID, MAX_PAYLOAD_TYPE, MAX_SIGNATURE, MAX_SIGNATURES};
+use crate::limits::{
+    MAX_CHAIN, MAX_KEY, MAX_KEYID, MAX_PAYLOAD_TYPE, MAX_SIGNATURE, MAX_SIGNATURES,
+};
 
 /// Why bytes are no envelope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,12 +69,30 @@ impl<'a> Envelope<'a> {
     /// [`EnvelopeError`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, EnvelopeError> {
         let json: EnvelopeJson<'a> =
-            serde_json::from_slice(bytes).map_err(|e| EnvelopeError::Json { found: e.to_string() })?;
-        within("a payload type in bytes", json.payload_type.len(), 0, MAX_PAYLOAD_TYPE)?;
+            serde_json::from_slice(bytes).map_err(|e| EnvelopeError::Json {
+                found: e.to_string(),
+            })?;
+        within(
+            "a payload type in bytes",
+            json.payload_type.len(),
+            0,
+            MAX_PAYLOAD_TYPE,
+        )?;
         within("signatures", json.signatures.len(), 1, MAX_SIGNATURES)?;
-        base64::decode_chunks(&json.payload, |_| ()).map_err(|source| EnvelopeError::Base64 { part: "payload", source })?;
-        let signatures = json.signatures.into_iter().map(EnvelopeSignature::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { payload_type: json.payload_type, payload: json.payload, signatures })
+        base64::decode_chunks(&json.payload, |_| ()).map_err(|source| EnvelopeError::Base64 {
+            part: "payload",
+            source,
+        })?;
+        let signatures = json
+            .signatures
+            .into_iter()
+            .map(EnvelopeSignature::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            payload_type: json.payload_type,
+            payload: json.payload,
+            signatures,
+        })
     }
 
     /// The media type of the payload.
@@ -85,7 +105,10 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// [`EnvelopeError::Base64`], which [`parse`](Self::parse) has ruled out.
     pub fn payload(&self) -> Result<Vec<u8>, EnvelopeError> {
-        base64::decode(&self.payload).map_err(|source| EnvelopeError::Base64 { part: "payload", source })
+        base64::decode(&self.payload).map_err(|source| EnvelopeError::Base64 {
+            part: "payload",
+            source,
+        })
     }
 
     /// Bytes of the decoded payload.
@@ -134,7 +157,11 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 fn pae_header(payload_type: &str, payload_len: usize) -> Vec<u8> {
-    format!("DSSEv1 {} {payload_type} {payload_len} ", payload_type.len()).into_bytes()
+    format!(
+        "DSSEv1 {} {payload_type} {payload_len} ",
+        payload_type.len()
+    )
+    .into_bytes()
 }
 
 #[derive(Deserialize)]
@@ -190,5 +217,14 @@ fn bytes(part: &'static str, text: &str, max: usize) -> Result<Vec<u8>, Envelope
 }
 
 fn within(part: &'static str, found: usize, min: usize, max: usize) -> Result<(), EnvelopeError> {
-    if (min..=max).contains(&found) { Ok(()) } else { Err(EnvelopeError::Limit { part, min, max, found }) }
+    if (min..=max).contains(&found) {
+        Ok(())
+    } else {
+        Err(EnvelopeError::Limit {
+            part,
+            min,
+            max,
+            found,
+        })
+    }
 }

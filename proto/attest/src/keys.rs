@@ -6,11 +6,13 @@ use std::sync::{Arc, OnceLock};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
     ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
-    ECDSA_P521_SHA512_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512, VerificationAlgorithm,
+    ECDSA_P521_SHA512_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, VerificationAlgorithm,
 };
 use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
+use const_oid::db::rfc5912::{
+    ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1,
+};
 use const_oid::db::rfc8410::ID_ED_25519;
 use der::asn1::{AnyRef, UintRef};
 use der::{Decode, Encode, Sequence};
@@ -60,7 +62,9 @@ pub enum KeyError {
         found: String,
     },
     /// Several PEM blocks which are not a certificate chain.
-    #[error("expected one pem block or a certificate chain, found {found} blocks with a public key among them")]
+    #[error(
+        "expected one pem block or a certificate chain, found {found} blocks with a public key among them"
+    )]
     PemMixed {
         /// How many blocks.
         found: usize,
@@ -161,7 +165,10 @@ struct Inner {
 /// The library's form of the key.
 pub(crate) enum Verifier {
     /// ECDSA and RSA, one form for each digest: the key's own is made when the key is parsed, the others when first needed.
-    Aws { key: Box<[u8]>, parsed: [OnceLock<ParsedPublicKey>; 3] },
+    Aws {
+        key: Box<[u8]>,
+        parsed: [OnceLock<ParsedPublicKey>; 3],
+    },
     /// Ed25519.
     Ed25519(Box<ed25519_dalek::VerifyingKey>),
 }
@@ -173,13 +180,19 @@ impl PublicKey {
     /// [`KeyError`], also for keys that could never verify: a point off the curve, RSA below 2048 bits, a small-order Ed25519 key.
     pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
         check_len(der, MAX_KEY)?;
-        let spki =
-            SubjectPublicKeyInfoRef::from_der(der).map_err(|e| KeyError::Spki { found: e.to_string() })?;
+        let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|e| KeyError::Spki {
+            found: e.to_string(),
+        })?;
         let (algorithm, verifier) = parse_key(der, &spki)?;
         let fingerprint = aws_lc_rs::digest::digest(DigestAlgorithm::Sha256.aws(), der);
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(fingerprint.as_ref());
-        Ok(Self(Arc::new(Inner { algorithm, spki: der.into(), fingerprint: sha256, verifier })))
+        Ok(Self(Arc::new(Inner {
+            algorithm,
+            spki: der.into(),
+            fingerprint: sha256,
+            verifier,
+        })))
     }
 
     /// The key of an X.509 certificate in DER, without anything behind it. Its validity, chain and extensions are not looked at.
@@ -188,12 +201,16 @@ impl PublicKey {
     /// [`KeyError`].
     pub fn from_certificate_der(der: &[u8]) -> Result<Self, KeyError> {
         check_len(der, MAX_KEY)?;
-        let certificate = X509::from_der(der).map_err(|e| KeyError::Certificate { found: e.to_string() })?;
+        let certificate = X509::from_der(der).map_err(|e| KeyError::Certificate {
+            found: e.to_string(),
+        })?;
         let spki = certificate
             .tbs_certificate()
             .subject_public_key_info()
             .to_der()
-            .map_err(|e| KeyError::Certificate { found: e.to_string() })?;
+            .map_err(|e| KeyError::Certificate {
+                found: e.to_string(),
+            })?;
         Self::from_spki_der(&spki)
     }
 
@@ -227,8 +244,14 @@ impl PublicKey {
 
 impl Verifier {
     /// The form that verifies signatures over digests of this kind; none for Ed25519.
-    pub(crate) fn parsed(&self, algorithm: KeyAlgorithm, digest: DigestAlgorithm) -> Option<&ParsedPublicKey> {
-        let Self::Aws { key, parsed } = self else { return None };
+    pub(crate) fn parsed(
+        &self,
+        algorithm: KeyAlgorithm,
+        digest: DigestAlgorithm,
+    ) -> Option<&ParsedPublicKey> {
+        let Self::Aws { key, parsed } = self else {
+            return None;
+        };
         let [sha256, sha384, sha512] = parsed;
         let cell = match digest {
             DigestAlgorithm::Sha256 => sha256,
@@ -253,7 +276,12 @@ impl Eq for PublicKey {}
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublicKey({} {})", self.0.algorithm, hex::encode(self.0.fingerprint))
+        write!(
+            f,
+            "PublicKey({} {})",
+            self.0.algorithm,
+            hex::encode(self.0.fingerprint)
+        )
     }
 }
 
@@ -277,7 +305,10 @@ impl VerifierMaterial {
     /// # Errors
     /// [`KeyError`].
     pub fn from_certificate_der(der: &[u8]) -> Result<Self, KeyError> {
-        Ok(Self::Certificate { key: PublicKey::from_certificate_der(der)?, der: der.into() })
+        Ok(Self::Certificate {
+            key: PublicKey::from_certificate_der(der)?,
+            der: der.into(),
+        })
     }
 
     /// A public key or certificate, PEM or DER. A PEM chain stands for its first certificate; the rest must be
@@ -286,7 +317,11 @@ impl VerifierMaterial {
     /// # Errors
     /// [`KeyError`].
     pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self, KeyError> {
-        if pem::looks_like_pem(bytes) { Self::from_pem(bytes) } else { Self::from_der(bytes) }
+        if pem::looks_like_pem(bytes) {
+            Self::from_pem(bytes)
+        } else {
+            Self::from_der(bytes)
+        }
     }
 
     /// The key to verify with.
@@ -311,8 +346,16 @@ impl VerifierMaterial {
                     let material = Self::from_certificate_der(&block.der)?;
                     first.get_or_insert(material);
                 }
-                "PUBLIC KEY" => return Err(KeyError::PemMixed { found: blocks.len() }),
-                other => return Err(KeyError::PemLabel { found: other.to_owned() }),
+                "PUBLIC KEY" => {
+                    return Err(KeyError::PemMixed {
+                        found: blocks.len(),
+                    });
+                }
+                other => {
+                    return Err(KeyError::PemLabel {
+                        found: other.to_owned(),
+                    });
+                }
             }
         }
         first.ok_or(KeyError::PemMixed { found: 0 })
@@ -337,19 +380,34 @@ impl From<PublicKey> for VerifierMaterial {
 }
 
 fn check_len(bytes: &[u8], max: usize) -> Result<(), KeyError> {
-    if bytes.len() > max { Err(KeyError::TooLong { max, found: bytes.len() }) } else { Ok(()) }
+    if bytes.len() > max {
+        Err(KeyError::TooLong {
+            max,
+            found: bytes.len(),
+        })
+    } else {
+        Ok(())
+    }
 }
 
-fn parse_key(der: &[u8], spki: &SubjectPublicKeyInfoRef<'_>) -> Result<(KeyAlgorithm, Verifier), KeyError> {
-    let bits = spki.subject_public_key.as_bytes().ok_or_else(|| KeyError::Spki {
-        found: "a bit string that is not whole bytes".into(),
-    })?;
+fn parse_key(
+    der: &[u8],
+    spki: &SubjectPublicKeyInfoRef<'_>,
+) -> Result<(KeyAlgorithm, Verifier), KeyError> {
+    let bits = spki
+        .subject_public_key
+        .as_bytes()
+        .ok_or_else(|| KeyError::Spki {
+            found: "a bit string that is not whole bytes".into(),
+        })?;
     let parameters = spki.algorithm.parameters;
     match spki.algorithm.oid {
         ID_EC_PUBLIC_KEY => parse_ecdsa(der, bits, parameters),
         RSA_ENCRYPTION => parse_rsa(bits, parameters),
         ID_ED_25519 => parse_ed25519(bits, parameters),
-        other => Err(KeyError::Algorithm { found: other.to_string() }),
+        other => Err(KeyError::Algorithm {
+            found: other.to_string(),
+        }),
     }
 }
 
@@ -363,10 +421,21 @@ fn parse_ecdsa(
         Some(SECP_256_R_1) => (KeyAlgorithm::EcdsaP256, "ecdsa p-256", 65),
         Some(SECP_384_R_1) => (KeyAlgorithm::EcdsaP384, "ecdsa p-384", 97),
         Some(SECP_521_R_1) => (KeyAlgorithm::EcdsaP521, "ecdsa p-521", 133),
-        Some(other) => return Err(KeyError::Algorithm { found: format!("{ID_EC_PUBLIC_KEY} on curve {other}") }),
-        None => return Err(KeyError::Algorithm { found: format!("{ID_EC_PUBLIC_KEY} without a named curve") }),
+        Some(other) => {
+            return Err(KeyError::Algorithm {
+                found: format!("{ID_EC_PUBLIC_KEY} on curve {other}"),
+            });
+        }
+        None => {
+            return Err(KeyError::Algorithm {
+                found: format!("{ID_EC_PUBLIC_KEY} without a named curve"),
+            });
+        }
     };
-    let wrong = |found| KeyError::Value { algorithm: name, found };
+    let wrong = |found| KeyError::Value {
+        algorithm: name,
+        found,
+    };
     if point.first() != Some(&4) || point.len() != len {
         return Err(wrong("a point that is not uncompressed"));
     }
@@ -380,12 +449,19 @@ struct RsaPublicKey<'a> {
     public_exponent: UintRef<'a>,
 }
 
-fn parse_rsa(bits: &[u8], parameters: Option<AnyRef<'_>>) -> Result<(KeyAlgorithm, Verifier), KeyError> {
-    let wrong = |found| KeyError::Value { algorithm: "rsa", found };
+fn parse_rsa(
+    bits: &[u8],
+    parameters: Option<AnyRef<'_>>,
+) -> Result<(KeyAlgorithm, Verifier), KeyError> {
+    let wrong = |found| KeyError::Value {
+        algorithm: "rsa",
+        found,
+    };
     if !parameters.is_some_and(|p| p.is_null()) {
         return Err(wrong("algorithm parameters other than null"));
     }
-    let key = RsaPublicKey::from_der(bits).map_err(|_| wrong("something else than a modulus and an exponent"))?;
+    let key = RsaPublicKey::from_der(bits)
+        .map_err(|_| wrong("something else than a modulus and an exponent"))?;
     if key.public_exponent.as_bytes().len() > 4 {
         return Err(wrong("an exponent over 32 bits"));
     }
@@ -396,7 +472,8 @@ fn parse_rsa(bits: &[u8], parameters: Option<AnyRef<'_>>) -> Result<(KeyAlgorith
         4096 => 4096,
         _ => return Err(KeyError::RsaSize { found }),
     };
-    aws_key(KeyAlgorithm::Rsa { bits: size }, bits).ok_or_else(|| wrong("a modulus or exponent that cannot verify"))
+    aws_key(KeyAlgorithm::Rsa { bits: size }, bits)
+        .ok_or_else(|| wrong("a modulus or exponent that cannot verify"))
 }
 
 fn bit_len(big_endian: &[u8]) -> usize {
@@ -405,18 +482,30 @@ fn bit_len(big_endian: &[u8]) -> usize {
 }
 
 fn aws_key(algorithm: KeyAlgorithm, key: &[u8]) -> Option<(KeyAlgorithm, Verifier)> {
-    let verifier = Verifier::Aws { key: key.into(), parsed: Default::default() };
+    let verifier = Verifier::Aws {
+        key: key.into(),
+        parsed: Default::default(),
+    };
     verifier.parsed(algorithm, algorithm.digest_algorithm())?;
     Some((algorithm, verifier))
 }
 
-fn parse_ed25519(bits: &[u8], parameters: Option<AnyRef<'_>>) -> Result<(KeyAlgorithm, Verifier), KeyError> {
-    let wrong = |found| KeyError::Value { algorithm: "ed25519", found };
+fn parse_ed25519(
+    bits: &[u8],
+    parameters: Option<AnyRef<'_>>,
+) -> Result<(KeyAlgorithm, Verifier), KeyError> {
+    let wrong = |found| KeyError::Value {
+        algorithm: "ed25519",
+        found,
+    };
     if parameters.is_some() {
         return Err(wrong("algorithm parameters"));
     }
-    let bytes: &[u8; 32] = bits.try_into().map_err(|_| wrong("another length than 32 bytes"))?;
-    let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| wrong("a point off the curve"))?;
+    let bytes: &[u8; 32] = bits
+        .try_into()
+        .map_err(|_| wrong("another length than 32 bytes"))?;
+    let key = ed25519_dalek::VerifyingKey::from_bytes(bytes)
+        .map_err(|_| wrong("a point off the curve"))?;
     if key.is_weak() {
         return Err(wrong("a point of small order"));
     }

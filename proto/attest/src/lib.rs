@@ -2,16 +2,22 @@
 #![deny(clippy::indexing_slicing)]
 
 mod base64;
+pub mod bundle;
+pub mod container;
 pub mod digest;
 pub mod envelope;
 pub mod keys;
 pub mod limits;
 mod pem;
 pub mod signature;
+pub mod statement;
 
 pub use base64::Base64Error;
+pub use bundle::SigstoreBundle;
+pub use container::Container;
 pub use digest::DigestAlgorithm;
 pub use envelope::{Envelope, EnvelopeError, EnvelopeSignature, pae};
 pub use keys::{KeyAlgorithm, KeyError, PublicKey, VerifierMaterial};
 pub use pem::PemError;
 pub use signature::{SignatureError, verify, verify_digest};
+pub use statement::Statement;

@@ -43,7 +43,9 @@ pub(crate) fn looks_like_pem(bytes: &[u8]) -> bool {
 
 /// All blocks of a text, in order: one at least, [`MAX_CHAIN`] at most.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Block>, PemError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| PemError::Stray { found: "bytes that are not utf-8" })?;
+    let text = std::str::from_utf8(bytes).map_err(|_| PemError::Stray {
+        found: "bytes that are not utf-8",
+    })?;
     let mut blocks = Vec::new();
     let mut rest = text.trim_ascii();
     while !rest.is_empty() {
@@ -61,19 +63,39 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Block>, PemError> {
 }
 
 fn parse_block(text: &str) -> Result<(Block, &str), PemError> {
-    let behind = text.strip_prefix(BEGIN).ok_or(PemError::Stray { found: "other text" })?;
-    let (label, behind) = behind.split_once(DASHES).ok_or(PemError::Stray { found: "a broken first line" })?;
-    if label.is_empty() || !label.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ') {
-        return Err(PemError::Stray { found: "a broken first line" });
+    let behind = text.strip_prefix(BEGIN).ok_or(PemError::Stray {
+        found: "other text",
+    })?;
+    let (label, behind) = behind.split_once(DASHES).ok_or(PemError::Stray {
+        found: "a broken first line",
+    })?;
+    if label.is_empty()
+        || !label
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ')
+    {
+        return Err(PemError::Stray {
+            found: "a broken first line",
+        });
     }
     let (body, behind) = behind
         .split_once(&format!("{DASHES}END {label}{DASHES}"))
-        .ok_or_else(|| PemError::Unterminated { label: label.to_owned() })?;
+        .ok_or_else(|| PemError::Unterminated {
+            label: label.to_owned(),
+        })?;
     let packed: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     if packed.contains(['-', '_']) {
-        return Err(PemError::Stray { found: "a character outside the standard base64 alphabet" });
+        return Err(PemError::Stray {
+            found: "a character outside the standard base64 alphabet",
+        });
     }
-    Ok((Block { label: label.to_owned(), der: base64::decode(&packed)? }, behind))
+    Ok((
+        Block {
+            label: label.to_owned(),
+            der: base64::decode(&packed)?,
+        },
+        behind,
+    ))
 }
 
 #[cfg(test)]
@@ -85,7 +107,13 @@ mod tests {
         let text = "\n-----BEGIN A B-----\r\nQU\r\nFB\r\n-----END A B-----\r\n\r\n-----BEGIN C-----\nQUFB\n-----END C-----";
         let blocks = parse(text.as_bytes()).unwrap();
         assert_eq!(blocks.len(), 2);
-        assert_eq!(blocks[0], Block { label: "A B".into(), der: b"AAA".to_vec() });
+        assert_eq!(
+            blocks[0],
+            Block {
+                label: "A B".into(),
+                der: b"AAA".to_vec()
+            }
+        );
         assert_eq!(blocks[1].label, "C");
     }
 

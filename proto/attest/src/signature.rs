@@ -66,24 +66,39 @@ pub fn verify_digest(
     digest: &[u8],
     signature: &[u8],
 ) -> Result<(), SignatureError> {
-    let mismatch = || SignatureError::Mismatch { key: key.algorithm() };
-    let imported = Digest::import_less_safe(digest, algorithm.aws())
-        .map_err(|_| SignatureError::DigestLength { algorithm, found: digest.len() })?;
+    let mismatch = || SignatureError::Mismatch {
+        key: key.algorithm(),
+    };
+    let imported = Digest::import_less_safe(digest, algorithm.aws()).map_err(|_| {
+        SignatureError::DigestLength {
+            algorithm,
+            found: digest.len(),
+        }
+    })?;
     match key.verifier() {
         Verifier::Ed25519(ed25519) => {
-            let prehashed = <[u8; 64]>::try_from(digest)
-                .map(Prehashed)
-                .map_err(|_| SignatureError::Digest { key: key.algorithm(), found: algorithm })?;
+            let prehashed = <[u8; 64]>::try_from(digest).map(Prehashed).map_err(|_| {
+                SignatureError::Digest {
+                    key: key.algorithm(),
+                    found: algorithm,
+                }
+            })?;
             ed25519_dalek::Signature::from_slice(signature)
                 .and_then(|signature| ed25519.verify_prehashed_strict(prehashed, None, &signature))
                 .map_err(|_| mismatch())
         }
         verifier @ Verifier::Aws { .. } => {
-            let parsed = verifier.parsed(key.algorithm(), algorithm).ok_or_else(mismatch)?;
+            let parsed = verifier
+                .parsed(key.algorithm(), algorithm)
+                .ok_or_else(mismatch)?;
             let verifies = |der: &[u8]| parsed.verify_digest_sig(&imported, der).is_ok();
             // A fixed-width signature could by chance be the DER of another one, so a length alone decides nothing.
             let fixed = fixed_width(key.algorithm(), signature).is_some_and(|der| verifies(&der));
-            if fixed || verifies(signature) { Ok(()) } else { Err(mismatch()) }
+            if fixed || verifies(signature) {
+                Ok(())
+            } else {
+                Err(mismatch())
+            }
         }
     }
 }
@@ -112,7 +127,10 @@ fn fixed_width(algorithm: KeyAlgorithm, signature: &[u8]) -> Option<Vec<u8>> {
 
 fn push_integer(der: &mut Vec<u8>, big_endian: &[u8]) -> Option<()> {
     let zeros = big_endian.iter().take_while(|&&b| b == 0).count();
-    let digits = big_endian.get(zeros..).filter(|digits| !digits.is_empty()).unwrap_or(&[0]);
+    let digits = big_endian
+        .get(zeros..)
+        .filter(|digits| !digits.is_empty())
+        .unwrap_or(&[0]);
     let sign = digits.first().is_some_and(|&b| b >= 0x80);
     der.push(0x02);
     push_len(der, digits.len() + usize::from(sign))?;
