@@ -72,7 +72,7 @@ impl Origin {
     /// If it is not one.
     pub fn new(origin: impl Into<String>) -> Result<Self, CheckpointError> {
         let origin = origin.into();
-        if origin.is_empty() || origin.len() > MAX_NAME_LEN || origin.contains(char::is_control) {
+        if origin.is_empty() || origin.len() > MAX_NAME_LEN || origin.contains(|c| c < ' ') {
             return Err(CheckpointError::Origin);
         }
         Ok(Self(origin))

@@ -95,3 +95,66 @@ pub(crate) fn check(key: &VerifyingKey, note_text: &str, body: &[u8]) -> Option<
         .ok()
         .map(|()| timestamp_secs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> (SigningKey, KeyName, VerifierKey) {
+        let (key, name) = (
+            SigningKey::from_bytes(&[5; 32]),
+            KeyName::new("w.test").unwrap(),
+        );
+        let public = key.verifying_key().to_bytes();
+        let verifier = VerifierKey::cosignature_v1(name.clone(), public).unwrap();
+        (key, name, verifier)
+    }
+
+    #[test]
+    fn the_time_and_the_text_are_covered() {
+        let (key, name, verifier) = parts();
+        let signature = sign(&key, &name, 1_767_139_200, "text\n").unwrap();
+        assert_eq!(verify(&verifier, &signature, "text\n"), Ok(1_767_139_200));
+        let wrong = Err(CosignatureError::Wrong { name: name.clone() });
+        assert_eq!(verify(&verifier, &signature, "text"), wrong);
+        for position in 0..signature.body().len() {
+            let mut body = signature.body().to_vec();
+            body[position] ^= 1;
+            let tampered = NoteSignature::new(name.clone(), signature.id(), body).unwrap();
+            assert_eq!(
+                verify(&verifier, &tampered, "text\n"),
+                wrong,
+                "byte {position}"
+            );
+        }
+        for body in [&signature.body()[..71], &[signature.body(), &[0]].concat()] {
+            let other = NoteSignature::new(name.clone(), signature.id(), body.to_vec()).unwrap();
+            assert_eq!(verify(&verifier, &other, "text\n"), wrong);
+        }
+    }
+
+    #[test]
+    fn a_plain_signature_is_no_cosignature() {
+        let (key, name, verifier) = parts();
+        let plain = VerifierKey::ed25519(name.clone(), key.verifying_key().to_bytes()).unwrap();
+        let signature = sign(&key, &name, 1, "text\n").unwrap();
+        let refused = Err(CosignatureError::OtherKey { name: name.clone() });
+        assert_eq!(verify(&plain, &signature, "text\n"), refused);
+        let signer = crate::note::NoteSigner::new(name, key).unwrap();
+        assert_eq!(
+            verify(&verifier, &signer.signature("text\n"), "text\n"),
+            refused
+        );
+    }
+
+    #[test]
+    fn times_outside_the_range_are_not_signed() {
+        let (key, name, _) = parts();
+        for found in [0, size::MAX + 1, u64::MAX] {
+            assert_eq!(
+                sign(&key, &name, found, ""),
+                Err(CosignatureError::Time { found })
+            );
+        }
+    }
+}

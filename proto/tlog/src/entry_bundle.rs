@@ -47,7 +47,7 @@ pub enum BundleError {
 pub fn encode<'a>(leaves: impl Iterator<Item = &'a [u8]>) -> Result<Vec<u8>, BundleError> {
     let mut bundle = Vec::new();
     for (index, leaf) in leaves.enumerate() {
-        if index >= Width::FULL.len() {
+        if index >= Width::FULL.count() {
             return Err(BundleError::TooMany);
         }
         append(&mut bundle, leaf)?;
@@ -80,7 +80,7 @@ impl<'a> EntryBundle<'a> {
     /// # Errors
     /// If there are fewer or more leaves than that, or the last is cut off.
     pub fn parse(bytes: &'a [u8], width: Width) -> Result<Self, BundleError> {
-        let (mut reader, expected) = (Reader::new(bytes), width.len());
+        let (mut reader, expected) = (Reader::new(bytes), width.count());
         let mut leaves = Vec::with_capacity(expected);
         while leaves.len() < expected {
             let leaf = reader.u16().and_then(|len| reader.take(len.into()));

@@ -156,3 +156,123 @@ fn parse_hashes<'a>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::checkpoint::{Checkpoint, Origin};
+    use crate::merkle::{CompactRange, Growth};
+    use crate::note::{KeyName, NoteSigner};
+
+    fn proof(leaves: u8, index: u64) -> (TlogProof, VerifierKey) {
+        let growth = Growth::new(&CompactRange::new(), (0..leaves).map(|i| Hash::leaf(&[i])));
+        let name = KeyName::new("log.test").unwrap();
+        let signer = NoteSigner::new(name, SigningKey::from_bytes(&[1; 32])).unwrap();
+        let origin = Origin::new("log.test").unwrap();
+        let checkpoint = Checkpoint::new(origin, growth.new_size(), growth.root());
+        let checkpoint = checkpoint::sign(&checkpoint, &signer).unwrap();
+        let index = LeafIndex::new(index).unwrap();
+        let hashes = growth.prove(index).unwrap().hashes;
+        (
+            TlogProof {
+                extra: None,
+                index,
+                hashes,
+                checkpoint,
+            },
+            signer.verifier().clone(),
+        )
+    }
+
+    #[test]
+    fn a_file_proves_its_leaf_and_no_other() {
+        for (leaves, index) in [(1, 0), (7, 6), (200, 130)] {
+            let (mut file, key) = proof(leaves, index);
+            file.extra = Some(b"extra".to_vec());
+            let read = TlogProof::parse(file.encode().as_bytes()).unwrap();
+            assert_eq!(read, file);
+            let leaf = Hash::leaf(&[u8::try_from(index).unwrap()]);
+            assert_eq!(read.verify(&leaf, &key).unwrap().text(), file.checkpoint);
+            let other = read.verify(&Hash::leaf(b"other"), &key);
+            assert!(matches!(
+                other,
+                Err(ProofFileError::Proof(ProofError::Mismatch { .. }))
+            ));
+            file.index = LeafIndex::new(leaves.into()).unwrap();
+            let outside = file.verify(&leaf, &key);
+            assert!(matches!(
+                outside,
+                Err(ProofFileError::Proof(ProofError::OutOfRange { .. }))
+            ));
+        }
+    }
+
+    #[test]
+    fn the_proof_must_be_signed_by_the_log() {
+        let (file, _) = proof(7, 3);
+        let name = KeyName::new("log.test").unwrap();
+        let other = NoteSigner::new(name, SigningKey::from_bytes(&[2; 32])).unwrap();
+        let refused = file.verify(&Hash::leaf(&[3]), other.verifier());
+        assert!(matches!(
+            refused,
+            Err(ProofFileError::Checkpoint(CheckpointError::Signature(_)))
+        ));
+    }
+
+    #[test]
+    fn malformed_files_are_refused() {
+        let (file, _) = proof(7, 3);
+        let good = file.encode();
+        let hash = format!("{}\n", file.hashes[0].to_base64());
+        let swap = |from: &str, to: &str| good.replacen(from, to, 1);
+        for (text, error) in [
+            (String::new(), ProofFileError::Shape),
+            (swap("@v1", "@v2"), ProofFileError::Shape),
+            (swap("@v1\n", "@v1\r\n"), ProofFileError::Shape),
+            (swap("index 3\n", ""), ProofFileError::Shape),
+            (
+                swap("index 3", "extra AA==\nextra AA==\nindex 3"),
+                ProofFileError::Shape,
+            ),
+            (swap("index 3", "extra AA\nindex 3"), ProofFileError::Extra),
+            (
+                swap("index 3", "index 03"),
+                ProofFileError::Index(DecimalError::Malformed),
+            ),
+            (
+                swap("index 3", "index +3"),
+                ProofFileError::Index(DecimalError::Malformed),
+            ),
+            (
+                swap(&hash, "AA==\n"),
+                ProofFileError::Hash(HashError::Length {
+                    expected: 32,
+                    found: 1,
+                }),
+            ),
+            (
+                swap(&hash, &format!(" {hash}")),
+                ProofFileError::Hash(HashError::Base64),
+            ),
+            (swap(&hash, &hash.repeat(62)), ProofFileError::TooManyHashes),
+            (
+                good.trim_end().to_owned(),
+                ProofFileError::Note(NoteError::Shape),
+            ),
+            (
+                format!("{good}\n"),
+                ProofFileError::Note(NoteError::Shape),
+            ),
+            ("x".repeat(200_000), ProofFileError::Shape),
+        ] {
+            let found = TlogProof::parse(text.as_bytes());
+            assert_eq!(found.map(|_| ()), Err(error), "{text:?}");
+        }
+        let extra = "A".repeat(4 * (MAX_EXTRA_LEN / 3 + 1));
+        let refused =
+            TlogProof::parse(swap("index 3", &format!("extra {extra}\nindex 3")).as_bytes());
+        assert_eq!(refused, Err(ProofFileError::Extra));
+    }
+}

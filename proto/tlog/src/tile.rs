@@ -76,9 +76,9 @@ impl Width {
         self.0 == TILE_WIDTH
     }
 
-    /// The width as a length.
+    /// The width as a number of elements.
     #[must_use]
-    pub const fn len(self) -> usize {
+    pub const fn count(self) -> usize {
         self.0 as usize
     }
 }

@@ -38,7 +38,7 @@ impl HashTile {
     /// # Errors
     /// If there are fewer or more bytes than that.
     pub fn parse(bytes: &[u8], width: Width) -> Result<Self, HashTileError> {
-        let (expected, found) = (width.len() * Hash::LEN, bytes.len());
+        let (expected, found) = (width.count() * Hash::LEN, bytes.len());
         if found != expected {
             return Err(HashTileError::Length { expected, found });
         }

@@ -90,7 +90,7 @@ where
         let (Some(width), Ok(at)) = (width_at(level, index, self.size), usize::try_from(at)) else {
             return Err(missing);
         };
-        if (at + 1) << inside > width.len() {
+        if (at + 1) << inside > width.count() {
             return Err(missing);
         }
         let hash = |tile: &HashTile| tile.node(inside, at);
@@ -100,7 +100,7 @@ where
             return hash(tile).ok_or(missing);
         }
         let tile = (self.fetch)(level, index, width).map_err(TileNodesError::Fetch)?;
-        let (expected, found) = (width.len(), tile.hashes().len());
+        let (expected, found) = (width.count(), tile.hashes().len());
         if found < expected {
             return Err(TileNodesError::Narrow {
                 level,
@@ -135,7 +135,7 @@ mod tests {
                 .nodes(level * 8)
                 .iter()
                 .skip(start)
-                .take(width.len())
+                .take(width.count())
                 .copied()
                 .collect(),
         )
@@ -195,7 +195,7 @@ mod tests {
         let fetched = std::cell::Cell::new(0);
         let tiles = TileNodes::new(size(200), |_, _, width: Width| {
             fetched.set(fetched.get() + 1);
-            HashTile::new(vec![Hash::of(b""); width.len()])
+            HashTile::new(vec![Hash::of(b""); width.count()])
         });
         for index in 0..200 {
             let index = LeafIndex::new(index).unwrap();
