@@ -1,0 +1,294 @@
+//! The whole-log auditor: reads raw storage again, makes every leaf, tile and root anew and compares. The tests run it
+//! after each step; operators run it as `treering-server fsck`.
+
+use std::collections::HashMap;
+
+use treering_api::log::Dialect;
+use treering_attest::Envelope;
+use treering_rekor::v2::Entry;
+use treering_storage::apply::restage;
+use treering_storage::envelopes::EnvelopeFiles;
+use treering_storage::published::PublishedFiles;
+use treering_storage::record::{EnvelopeRef, Record};
+use treering_storage::{Edge, LogId, Store, StoreError};
+use treering_tlog::checkpoint;
+use treering_tlog::note::VerifierKey;
+use treering_tlog::{Hash, LeafIndex, TreeSize};
+
+use crate::log::following;
+use crate::log::recover::{LogDescription, describe};
+
+/// One thing that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The log, or the part of the store.
+    pub place: String,
+    /// What was expected and what was found.
+    pub what: String,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+/// What was found in one log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogReport {
+    /// Its name.
+    pub name: String,
+    /// Its size according to the journal.
+    pub size: TreeSize,
+    /// The root made anew from its leaves.
+    pub root: Hash,
+    /// What is damaged; empty for a clean log.
+    pub damages: Vec<Damage>,
+}
+
+/// What an auditor reads.
+pub struct Audited<'a> {
+    /// Journal and view.
+    pub store: &'a dyn Store,
+    /// Large bodies.
+    pub envelopes: Option<&'a EnvelopeFiles>,
+    /// Checkpoints outside the store.
+    pub published: Option<&'a PublishedFiles>,
+}
+
+/// Reads logs, and remembers what it saw of each, so that a second pass notices what changed below the first one's size.
+pub struct Auditor {
+    seen: HashMap<LogId, Vec<(TreeSize, Hash)>>,
+    most_damages: usize,
+}
+
+impl Default for Auditor {
+    fn default() -> Self {
+        Self { seen: HashMap::new(), most_damages: 20 }
+    }
+}
+
+impl Auditor {
+    /// Audits every log. `vkey` gives a log's checkpoint key by its name, `progress` hears of each record's end.
+    ///
+    /// # Errors
+    /// If the store cannot be read at all.
+    pub fn check(
+        &mut self,
+        audited: &Audited<'_>,
+        vkey: impl Fn(&str) -> Option<String>,
+        mut progress: impl FnMut(&str, TreeSize, TreeSize),
+    ) -> Result<Vec<LogReport>, StoreError> {
+        let events = audited.store.events()?;
+        let logs = describe(&events).map_err(|error| StoreError::corrupt("events", "a consistent list", error))?;
+        let mut reports = Vec::with_capacity(logs.len());
+        for log in logs {
+            let key = vkey(log.name.as_str());
+            let mut pass = Pass { audited, log: &log, damages: Vec::new(), most: self.most_damages, edge: Edge::new(), time: 0 };
+            pass.walk(self.seen.entry(log.id).or_default(), &mut progress)?;
+            pass.check_head()?;
+            pass.check_published(key.as_deref())?;
+            let (size, root) = (pass.edge.size(), pass.edge.root());
+            self.seen.entry(log.id).or_default().push((size, root));
+            reports.push(LogReport { name: log.name.to_string(), size, root, damages: pass.damages });
+        }
+        Ok(reports)
+    }
+}
+
+/// One walk over one log.
+struct Pass<'a> {
+    audited: &'a Audited<'a>,
+    log: &'a LogDescription,
+    damages: Vec<Damage>,
+    most: usize,
+    edge: Edge,
+    time: u64,
+}
+
+impl Pass<'_> {
+    fn damage(&mut self, what: impl Into<String>) {
+        if self.damages.len() < self.most {
+            self.damages.push(Damage { place: self.log.name.to_string(), what: what.into() });
+        }
+    }
+
+    fn expect<T: PartialEq + std::fmt::Display>(&mut self, what: &str, expected: &T, found: &T) {
+        if expected != found {
+            self.damage(format!("{what}: expected {expected}, found {found}"));
+        }
+    }
+
+    /// Follows the journal from the first record to the last and compares the view with what each record yields.
+    fn walk(&mut self, seen: &mut [(TreeSize, Hash)], progress: &mut impl FnMut(&str, TreeSize, TreeSize)) -> Result<(), StoreError> {
+        let head = self.audited.store.head(self.log.id)?;
+        self.check_seen(seen);
+        while self.edge.size() < head.size {
+            let first = self.edge.size().next_index();
+            let record = match self.audited.store.record(self.log.id, first) {
+                Ok(Some(record)) => record,
+                Ok(None) => {
+                    self.damage(format!("expected a record at index {first} below size {}, found none", head.size));
+                    return Ok(());
+                }
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    self.damage(format!("record at index {first}: {error}"));
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
+            if !self.check_record(record, seen)? {
+                return Ok(());
+            }
+            progress(self.log.name.as_str(), self.edge.size(), head.size);
+        }
+        Ok(())
+    }
+
+    /// Says whether the walk can go on.
+    fn check_record(&mut self, record: Record, seen: &[(TreeSize, Hash)]) -> Result<bool, StoreError> {
+        let (first, time) = (record.first, record.integrated_time);
+        if time < self.time {
+            self.damage(format!("record at index {first}: expected an integrated time of at least {}, found {time}", self.time));
+        }
+        self.time = time;
+        let staged = match restage(&self.edge, record) {
+            Ok(staged) => staged,
+            Err(error) => {
+                self.damage(format!("record at index {first}: {error}"));
+                return Ok(false);
+            }
+        };
+        self.check_entries(&staged.record)?;
+        self.check_batch_row(&staged.record)?;
+        for (level, index, expected) in &staged.rows.tiles {
+            let found = self.audited.store.tile(self.log.id, *level, *index)?;
+            if found.as_ref() != Some(expected) {
+                let state = if found.is_some() { "other bytes" } else { "nothing" };
+                self.damage(format!("tile {index} of level {level}: expected the hashes of its entries, found {state}"));
+            }
+        }
+        self.edge = staged.edge;
+        self.check_seen(seen);
+        Ok(true)
+    }
+
+    fn check_batch_row(&mut self, record: &Record) -> Result<(), StoreError> {
+        let Some(last) = record.size().last() else { return Ok(()) };
+        match self.audited.store.batch(self.log.id, last)? {
+            Some(row) => {
+                self.expect("first index of the batch row", &record.first, &row.first);
+                self.expect("root of the batch row", &record.root, &row.root);
+                self.expect("time of the batch row", &record.integrated_time, &row.integrated_time);
+            }
+            None => self.damage(format!("expected a batch row for index {last}, found none")),
+        }
+        Ok(())
+    }
+
+    /// Each entry: in the view, found by its leaf hash, with the envelope it was made from.
+    fn check_entries(&mut self, record: &Record) -> Result<(), StoreError> {
+        let store = self.audited.store;
+        let rows = store.entries(self.log.id, record.first, record.entries.len())?;
+        self.expect("entries of the record", &record.entries.len(), &rows.len());
+        let hashes: Vec<Hash> = record.entries.iter().map(|entry| entry.leaf_hash).collect();
+        let indexes = store.indexes(self.log.id, &hashes)?;
+        let mut index = record.first;
+        for (number, entry) in record.entries.iter().enumerate() {
+            if rows.get(number).is_none_or(|row| row.leaf != entry.leaf) {
+                self.damage(format!("entry {index}: the view holds other bytes than the journal"));
+            }
+            self.check_dedup(index, indexes.get(number).copied().flatten());
+            self.check_leaf(index, &entry.leaf, entry.envelope.as_ref());
+            index = following(index);
+        }
+        Ok(())
+    }
+
+    fn check_dedup(&mut self, index: LeafIndex, found: Option<LeafIndex>) {
+        if found != Some(index) {
+            let found = found.map_or_else(|| "none".to_owned(), |found| found.to_string());
+            self.damage(format!("entry {index}: expected its leaf hash to lead to it, found {found}"));
+        }
+    }
+
+    /// The leaf is canonical in its dialect, and is what its envelope yields.
+    fn check_leaf(&mut self, index: LeafIndex, leaf: &[u8], envelope: Option<&EnvelopeRef>) {
+        if self.log.dialect != Dialect::RekorV2 {
+            return;
+        }
+        let entry = match Entry::parse(leaf) {
+            Ok(entry) => entry,
+            Err(error) => return self.damage(format!("entry {index}: {error}")),
+        };
+        let Some(envelope) = envelope else { return };
+        let bytes = match self.envelope_bytes(envelope) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return self.damage(format!("entry {index}: expected envelope {}, found none", envelope.sha256())),
+            Err(error) => return self.damage(format!("entry {index}: envelope {}: {error}", envelope.sha256())),
+        };
+        // Bundles of message signatures hold no envelope to be hashed again.
+        if let Ok(envelope) = Envelope::parse(&bytes)
+            && envelope.pae_digest(entry.algorithm) != entry.digest
+        {
+            self.damage(format!("entry {index}: expected the digest of its envelope's PAE, found another"));
+        }
+    }
+
+    fn envelope_bytes(&self, envelope: &EnvelopeRef) -> Result<Option<bytes::Bytes>, StoreError> {
+        match (envelope, self.audited.envelopes) {
+            (EnvelopeRef::Spooled { sha256, .. }, Some(files)) => files.read(*sha256),
+            (envelope, _) => self.audited.store.envelope(envelope.sha256()),
+        }
+    }
+
+    /// Nothing that an earlier pass saw has changed.
+    fn check_seen(&mut self, seen: &[(TreeSize, Hash)]) {
+        let size = self.edge.size();
+        let Some((_, expected)) = seen.iter().find(|(at, _)| *at == size) else { return };
+        let found = self.edge.root();
+        self.expect(&format!("root at size {size}, which was seen before"), expected, &found);
+    }
+
+    fn check_head(&mut self) -> Result<(), StoreError> {
+        let head = self.audited.store.head(self.log.id)?;
+        let (size, root) = (self.edge.size(), self.edge.root());
+        self.expect("size of the head", &size, &head.size);
+        self.expect("root of the head", &root, &head.root);
+        Ok(())
+    }
+
+    fn check_published(&mut self, vkey: Option<&str>) -> Result<(), StoreError> {
+        let Some(note) = self.audited.published.map(|files| files.read(self.log.name.as_str())).transpose()?.flatten() else {
+            return Ok(());
+        };
+        let Some(key) = vkey.and_then(|vkey| VerifierKey::parse(vkey).ok()) else {
+            self.damage("expected a checkpoint key to open the published checkpoint with, found none");
+            return Ok(());
+        };
+        let opened = match checkpoint::open(note.as_bytes(), &key) {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.damage(format!("published checkpoint: {error}"));
+                return Ok(());
+            }
+        };
+        let published = opened.checkpoint();
+        if published.size > self.edge.size() {
+            self.damage(format!("expected at least size {}, which was published, found {}", published.size, self.edge.size()));
+        } else if published.size == self.edge.size() {
+            let found = self.edge.root();
+            self.expect("published root", &published.root, &found);
+        } else {
+            self.check_older_root(published.size, published.root)?;
+        }
+        Ok(())
+    }
+
+    fn check_older_root(&mut self, size: TreeSize, expected: Hash) -> Result<(), StoreError> {
+        let nodes = crate::log::nodes::StoreNodes::new(self.audited.store, self.log.id, &self.edge);
+        let found = crate::log::recover::root_from(&nodes, size)?;
+        self.expect(&format!("published root at size {size}"), &expected, &found);
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! From waiting entries to a staged record. Pure: no I/O, no clock.
+
+use std::collections::HashMap;
+
+use tokio::sync::oneshot;
+use treering_api::reject::Reject;
+use treering_rekor::Canonical;
+use treering_storage::apply::stage;
+use treering_storage::record::{EnvelopeRef, RecordEntry};
+use treering_storage::{Edge, LogId, Staged};
+use treering_tlog::{Hash, LeafIndex};
+
+use super::admission::Permit;
+use super::commit::Sequenced;
+use super::following;
+
+/// An entry whose signature is verified and that has no index yet.
+pub struct PendingEntry {
+    /// The leaf.
+    pub canonical: Canonical,
+    /// What is kept with it.
+    pub envelope: Option<EnvelopeRef>,
+}
+
+/// A submission that waits for its indexes: the entries of one envelope, and who waits for them.
+pub struct Pending {
+    /// One for each signature of the envelope.
+    pub entries: Vec<PendingEntry>,
+    /// The address of the kept envelope.
+    pub envelope_sha256: Option<Hash>,
+    /// The envelope's and the leaves' bytes.
+    pub bytes: usize,
+    /// Frees the place in the admission when the answer has been sent.
+    pub permit: Permit,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Sequenced, Reject>>,
+}
+
+/// Where an entry stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its index.
+    pub index: LeafIndex,
+    /// Its leaf hash.
+    pub leaf_hash: Hash,
+    /// It was submitted before: earlier, or earlier in this batch.
+    pub duplicate: bool,
+}
+
+/// What is to be done for a batch.
+pub struct Plan {
+    /// The new entries, staged; `None` if all entries are duplicates.
+    pub staged: Option<Staged>,
+    /// For each submission, where its entries stand once `staged` is committed.
+    pub placed: Vec<Vec<Placed>>,
+}
+
+/// Gives every entry of a batch its index: the known one, that of an equal entry earlier in the batch, or the next.
+/// `known` are the indexes in the log of all entries in order.
+pub fn plan(edge: &Edge, log: LogId, now: u64, batch: &mut [Pending], known: &[Option<LeafIndex>]) -> Plan {
+    let mut known = known.iter().copied();
+    let mut fresh: HashMap<Hash, LeafIndex> = HashMap::with_capacity(known.len());
+    let mut records = Vec::with_capacity(known.len());
+    let mut next = edge.size().next_index();
+    let mut placed = Vec::with_capacity(batch.len());
+    for pending in batch {
+        let mut places = Vec::with_capacity(pending.entries.len());
+        for entry in pending.entries.drain(..) {
+            let leaf_hash = entry.canonical.leaf_hash();
+            let before = known.next().flatten().or_else(|| fresh.get(&leaf_hash).copied());
+            let index = before.unwrap_or(next);
+            if before.is_none() {
+                fresh.insert(leaf_hash, index);
+                next = following(next);
+                records.push(RecordEntry { leaf: entry.canonical.into_leaf().into(), leaf_hash, envelope: entry.envelope });
+            }
+            places.push(Placed { index, leaf_hash, duplicate: before.is_some() });
+        }
+        placed.push(places);
+    }
+    let staged = (!records.is_empty()).then(|| stage(edge, log, now, records));
+    Plan { staged, placed }
+}

@@ -1,0 +1,194 @@
+//! The one thread of a log that gives indexes. It takes what waits, commits it as one batch and answers; the next
+//! batch is what has come meanwhile. An idle log commits at once, a busy one at most every `min_commit_gap`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use tokio::sync::oneshot;
+use treering_api::reject::{Reject, RejectKind};
+use treering_storage::{CommitError, Event};
+use treering_tlog::{Hash, TreeSize};
+
+use super::batch::{Pending, plan};
+use super::commit::{Committer, Published, Sequenced};
+use super::events::EventLog;
+use super::{LogHandle, State};
+use crate::clock::Clock;
+use crate::limits::Limits;
+use crate::metrics::LogMetrics;
+
+/// What a log's thread is asked to do.
+pub enum Command {
+    /// Give indexes to the entries of a submission.
+    Append(Pending),
+    /// Take no more entries, for ever.
+    Freeze {
+        /// The log that new entries go to from now on.
+        successor: Option<String>,
+        /// Answered with the final size.
+        reply: oneshot::Sender<Result<TreeSize, Reject>>,
+    },
+    /// End the thread. Whoever sends it has drained the admission before.
+    Stop,
+}
+
+/// The state of the thread.
+pub struct Sequencer {
+    pub(crate) handle: Arc<LogHandle>,
+    pub(crate) committer: Committer,
+    pub(crate) events: Arc<EventLog>,
+    pub(crate) queue: Receiver<Command>,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: LogMetrics,
+    pub(crate) last_commit: Duration,
+}
+
+enum Next {
+    Batch(Vec<Pending>, Option<Command>),
+    Command(Command),
+    End,
+}
+
+impl Sequencer {
+    /// Works until it is told to stop.
+    pub fn run(mut self) {
+        loop {
+            let command = match self.next() {
+                Next::Batch(batch, command) => {
+                    self.sequence(batch);
+                    command
+                }
+                Next::Command(command) => Some(command),
+                Next::End => return,
+            };
+            match command {
+                None => {}
+                Some(Command::Freeze { successor, reply }) => {
+                    // The receiver may be gone; the freeze stands all the same.
+                    let _ = reply.send(self.freeze(successor));
+                }
+                Some(Command::Append(_)) => unreachable!("appends are collected into batches"),
+                Some(Command::Stop) => return,
+            }
+        }
+    }
+
+    /// Waits for work and collects a batch: until a bound is reached, another command comes, or nothing waits and the
+    /// gap since the last commit has passed.
+    fn next(&self) -> Next {
+        let first = match self.queue.recv() {
+            Ok(Command::Append(pending)) => pending,
+            Ok(command) => return Next::Command(command),
+            Err(_) => return Next::End,
+        };
+        let deadline = self.last_commit + self.limits.min_commit_gap;
+        let (mut entries, mut bytes) = (first.entries.len(), first.bytes);
+        let mut batch = vec![first];
+        while entries < self.limits.max_commit_entries && bytes < self.limits.max_commit_bytes {
+            let wait = deadline.saturating_sub(self.clock.monotonic());
+            match self.queue.recv_timeout(wait) {
+                Ok(Command::Append(pending)) => {
+                    entries += pending.entries.len();
+                    bytes += pending.bytes;
+                    batch.push(pending);
+                }
+                Ok(command) => return Next::Batch(batch, Some(command)),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return Next::Batch(batch, Some(Command::Stop)),
+            }
+        }
+        Next::Batch(batch, None)
+    }
+
+    fn sequence(&mut self, mut batch: Vec<Pending>) {
+        self.last_commit = self.clock.monotonic();
+        if let Err(reject) = self.handle.check_writable() {
+            return refuse(batch, &reject);
+        }
+        let hashes: Vec<Hash> = batch.iter().flat_map(|pending| pending.entries.iter().map(|entry| entry.canonical.leaf_hash())).collect();
+        let known = match self.committer.store.indexes(self.handle.identity.id, &hashes) {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::error!(log = %self.handle.name(), %error, "dedup lookup failed");
+                return refuse(batch, &Reject::new(RejectKind::Unavailable, "the store does not answer; ask again"));
+            }
+        };
+        let before = self.handle.published();
+        // A clock that was set back does not take the log with it.
+        let now = self.clock.unix_secs().max(before.integrated_time);
+        let plan = plan(&before.edge, self.handle.identity.id, now, &mut batch, &known);
+        let added = plan.staged.as_ref().map_or(0, |staged| staged.record.entries.len());
+        let published = match plan.staged {
+            None => before,
+            Some(staged) => match self.commit(staged) {
+                Ok(published) => published,
+                Err(reject) => return refuse(batch, &reject),
+            },
+        };
+        self.metrics.batch_sequenced(added, hashes.len() - added);
+        for (pending, placed) in batch.into_iter().zip(plan.placed) {
+            let envelope_sha256 = pending.envelope_sha256;
+            answer(pending, Ok(Sequenced { placed, envelope_sha256, published: Arc::clone(&published) }));
+        }
+    }
+
+    fn commit(&self, staged: treering_storage::Staged) -> Result<Arc<Published>, Reject> {
+        let begin = self.clock.monotonic();
+        let entries = staged.record.entries.len();
+        match self.committer.commit(staged) {
+            Ok(published) => {
+                let elapsed = self.clock.monotonic().saturating_sub(begin);
+                let published = self.handle.publish(published);
+                let size = published.checkpoint.size.get();
+                self.metrics.batch_committed(entries, elapsed, size);
+                self.metrics.published(size);
+                let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+                tracing::debug!(log = %self.handle.name(), size, entries, elapsed_us, "batch committed");
+                Ok(published)
+            }
+            Err(CommitError::Full { free, reserve }) => {
+                tracing::error!(log = %self.handle.name(), free, reserve, "disk is full, batch refused");
+                Err(Reject::mismatch(RejectKind::Unavailable, format!("at least {reserve} bytes of free disk"), free.to_string()))
+            }
+            Err(error) => Err(self.fail(&error)),
+        }
+    }
+
+    /// What landed is unknown, so this log must not go on before it has been read again from the store.
+    fn fail(&self, error: &CommitError) -> Reject {
+        tracing::error!(log = %self.handle.name(), %error, "commit failed, the log stops");
+        self.handle.set_state(State::Failed { reason: error.to_string() });
+        Reject::new(RejectKind::Unavailable, "a commit failed and the log stops; whether the entry was kept shows after the server's restart, submit it again then")
+    }
+
+    fn freeze(&self, successor: Option<String>) -> Result<TreeSize, Reject> {
+        self.handle.check_writable()?;
+        let size = self.handle.published().checkpoint.size;
+        let event = Event::LogFrozen { id: self.handle.identity.id, size, successor: successor.clone(), at: self.clock.unix_secs() };
+        match self.events.append(&event) {
+            Ok(()) => {
+                self.handle.set_state(State::Frozen { size, successor });
+                tracing::info!(log = %self.handle.name(), size = size.get(), "log frozen");
+                Ok(size)
+            }
+            Err(CommitError::Full { free, reserve }) => {
+                Err(Reject::mismatch(RejectKind::Unavailable, format!("at least {reserve} bytes of free disk"), free.to_string()))
+            }
+            Err(error) => Err(self.fail(&error)),
+        }
+    }
+}
+
+fn refuse(batch: Vec<Pending>, reject: &Reject) {
+    for pending in batch {
+        answer(pending, Err(reject.clone()));
+    }
+}
+
+/// Sends the answer and then frees the place. A submitter who went away is no fault: the entry stays.
+fn answer(pending: Pending, answer: Result<Sequenced, Reject>) {
+    let _ = pending.reply.send(answer);
+    drop(pending.permit);
+}

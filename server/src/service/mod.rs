@@ -1,0 +1,335 @@
+//! What the server does, whatever the door: `treering_api::Log` over its logs.
+
+mod read;
+mod submit;
+mod verifiers;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use crossbeam_channel::bounded;
+use ed25519_dalek::SigningKey;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use treering_api::log::{Dialect, Entry, EntryId, EntryStream, Log, LogInfo, LogName, SignedCheckpoint, Submission, Submitted};
+use treering_api::reject::{Reject, RejectKind};
+use treering_storage::envelopes::EnvelopeFiles;
+use treering_storage::published::PublishedFiles;
+use treering_storage::{CommitError, Event, LogId, Store};
+use treering_tlog::merkle::ConsistencyProof;
+use treering_tlog::{Hash, LeafIndex, TreeSize};
+
+use crate::clock::Clock;
+use crate::limits::Limits;
+use crate::log::admission::{Admission, FreeDisk};
+use crate::log::commit::Committer;
+use crate::log::events::EventLog;
+use crate::log::recover::{LogDescription, OpenError, describe, recover};
+use crate::log::sequencer::Sequencer;
+use crate::log::signer::Signer;
+use crate::log::verify::VerifyPool;
+use crate::log::{LogHandle, LogIdentity, State};
+use crate::metrics::Metrics;
+use verifiers::VerifierCache;
+
+/// Loads the checkpoint key of a log by the log's name; the error is text for the operator.
+pub type KeyLoader = Box<dyn Fn(&LogName) -> Result<SigningKey, String> + Send + Sync>;
+
+/// What a service is made of.
+pub struct ServiceParts {
+    /// Journal and view.
+    pub store: Arc<dyn Store>,
+    /// Bodies over [`treering_storage::envelopes::INLINE_MAX`].
+    pub envelopes: Arc<EnvelopeFiles>,
+    /// What was last published, outside the store.
+    pub published: Arc<PublishedFiles>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The bounds.
+    pub limits: Limits,
+    /// Where it counts.
+    pub metrics: Arc<Metrics>,
+    /// Checkpoint keys.
+    pub keys: KeyLoader,
+    /// Free bytes where the store lives.
+    pub free_disk: FreeDisk,
+    /// How many threads verify signatures.
+    pub verify_workers: usize,
+}
+
+/// How the service is, for `/readyz`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// How long the oldest admitted submission has waited.
+    pub oldest_waiting: Duration,
+    /// A log that stopped after a failed commit, and why.
+    pub failed: Option<String>,
+    /// Free bytes and the reserve, when the former is below the latter.
+    pub disk_low: Option<(u64, u64)>,
+    /// The service is stopping.
+    pub stopping: bool,
+}
+
+/// The logs of a server and what they share.
+pub struct Service {
+    pub(super) parts: ServiceParts,
+    pub(super) admission: Arc<Admission>,
+    pub(super) pool: VerifyPool,
+    pub(super) verifiers: Arc<VerifierCache>,
+    pub(super) closing: CancellationToken,
+    logs: RwLock<Vec<Arc<LogHandle>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    events: Arc<EventLog>,
+    failure: watch::Sender<Option<String>>,
+    /// Held while a log is added, so that numbers are given once.
+    adding: Mutex<()>,
+}
+
+impl Service {
+    /// Reads every log back from the store, checks it against what was published, signs its head and starts its
+    /// thread. Blocks; a large log takes milliseconds, not minutes, for only its right edge is read.
+    ///
+    /// # Errors
+    /// [`OpenError`]: nothing is served from a store that went back or is damaged.
+    pub fn open(parts: ServiceParts) -> Result<Arc<Self>, OpenError> {
+        let events = parts.store.events()?;
+        let descriptions = describe(&events)?;
+        let queue_len = parts.limits.max_submissions_in_flight;
+        let pool = VerifyPool::start(parts.verify_workers, queue_len, Arc::clone(&parts.metrics))?;
+        let free = {
+            let probe = Arc::new(parts.free_disk);
+            let for_admission = Arc::clone(&probe);
+            (Box::new(move || probe()) as FreeDisk, Box::new(move || for_admission()) as FreeDisk)
+        };
+        let parts = ServiceParts { free_disk: free.0, ..parts };
+        let admission = Admission::new(parts.limits.clone(), Arc::clone(&parts.clock), Arc::clone(&parts.metrics), free.1);
+        let service = Self {
+            admission,
+            pool,
+            verifiers: Arc::new(VerifierCache::new(parts.limits.max_cached_verifiers)),
+            closing: CancellationToken::new(),
+            logs: RwLock::new(Vec::new()),
+            threads: Mutex::new(Vec::new()),
+            events: Arc::new(EventLog::new(Arc::clone(&parts.store), events.len())),
+            failure: watch::Sender::new(None),
+            adding: Mutex::new(()),
+            parts,
+        };
+        for description in descriptions {
+            let key = (service.parts.keys)(&description.name).map_err(|reason| OpenError::Key { name: description.name.to_string(), reason })?;
+            service.start_log(description, key)?;
+        }
+        Ok(Arc::new(service))
+    }
+
+    fn start_log(&self, description: LogDescription, key: SigningKey) -> Result<(), OpenError> {
+        let signer = Signer::new(&description.origin, key)?;
+        let identity = Arc::new(LogIdentity {
+            id: description.id,
+            name: description.name,
+            dialect: description.dialect,
+            origin: description.origin,
+            vkey: signer.verifier().to_string(),
+        });
+        let (edge, head) = recover(&self.parts.store, &self.parts.published, &identity, &description.state)?;
+        let committer = Committer { identity: Arc::clone(&identity), store: Arc::clone(&self.parts.store), signer, files: Arc::clone(&self.parts.published) };
+        let published = committer.sign(edge, None, head.integrated_time);
+        committer.remember(&published);
+        let metrics = self.parts.metrics.log(&identity.name);
+        metrics.recovered(published.checkpoint.size.get());
+        metrics.published(published.checkpoint.size.get());
+        tracing::info!(log = %identity.name, size = published.checkpoint.size.get(), root = %published.checkpoint.root, "log opened");
+        // Room for every admitted submission and for the commands beside them.
+        let (queue, receiver) = bounded(self.parts.limits.max_submissions_in_flight + 16);
+        let handle = LogHandle::new(identity, Arc::clone(&self.parts.store), published, description.state, queue, self.failure.clone());
+        let sequencer = Sequencer {
+            handle: Arc::clone(&handle),
+            committer,
+            events: Arc::clone(&self.events),
+            queue: receiver,
+            limits: self.parts.limits.clone(),
+            clock: Arc::clone(&self.parts.clock),
+            metrics,
+            last_commit: Duration::ZERO,
+        };
+        let thread = std::thread::Builder::new().name(format!("seq-{}", handle.name())).spawn(move || sequencer.run())?;
+        self.threads.lock().push(thread);
+        self.logs.write().push(handle);
+        Ok(())
+    }
+
+    /// The log of that name, or the default one: the newest active log of dialect rekor-v1, else of rekor-v2; where all are frozen
+    /// the newest of these.
+    ///
+    /// # Errors
+    /// `NotFound`, which names what there is.
+    pub fn log(&self, name: Option<&LogName>) -> Result<Arc<LogHandle>, Reject> {
+        let logs = self.logs.read();
+        let found = match name {
+            Some(name) => logs.iter().find(|log| log.name() == name),
+            None => newest(&logs, Dialect::RekorV1, true)
+                .or_else(|| newest(&logs, Dialect::RekorV2, true))
+                .or_else(|| newest(&logs, Dialect::RekorV1, false))
+                .or_else(|| newest(&logs, Dialect::RekorV2, false)),
+        };
+        found.cloned().ok_or_else(|| {
+            let names: Vec<&str> = logs.iter().map(|log| log.name().as_str()).collect();
+            let found = name.map_or("no log", LogName::as_str);
+            Reject::mismatch(RejectKind::NotFound, format!("one of the logs {names:?}"), found)
+        })
+    }
+
+    /// The newest active log of a dialect, or the newest frozen one if none is active.
+    #[must_use]
+    pub fn default_log(&self, dialect: Dialect) -> Option<Arc<LogHandle>> {
+        let logs = self.logs.read();
+        newest(&logs, dialect, true).or_else(|| newest(&logs, dialect, false)).cloned()
+    }
+
+    /// All logs in the order they were added.
+    #[must_use]
+    pub fn handles(&self) -> Vec<Arc<LogHandle>> {
+        self.logs.read().clone()
+    }
+
+    /// Adds a log; its key must be kept by the caller before.
+    ///
+    /// # Errors
+    /// `Malformed` if the name or origin is taken, `Unavailable` if the store fails.
+    pub fn add_log(&self, name: &LogName, dialect: Dialect, origin: &str, key: SigningKey) -> Result<Arc<LogHandle>, Reject> {
+        let _one_at_a_time = self.adding.lock();
+        let handles = self.handles();
+        if handles.iter().any(|log| log.name() == name || log.origin() == origin) {
+            return Err(Reject::malformed("a name and an origin that no log of this server has", format!("{name} with origin {origin}")));
+        }
+        // The origin is checked before the event is written: an event is for ever.
+        Signer::new(origin, key.clone()).map_err(|error| Reject::new(RejectKind::Malformed, error.to_string()))?;
+        let id = LogId(handles.iter().map(|log| log.identity.id.0 + 1).max().unwrap_or(0));
+        let added = Event::LogAdded {
+            id,
+            name: name.to_string(),
+            dialect: dialect.to_string(),
+            origin: origin.to_owned(),
+            created: self.parts.clock.unix_secs(),
+        };
+        self.events.append(&added).map_err(|error| match error {
+            CommitError::Full { free, reserve } => {
+                Reject::mismatch(RejectKind::Unavailable, format!("at least {reserve} bytes of free disk"), free.to_string())
+            }
+            error => Reject::new(RejectKind::Unavailable, format!("the log may or may not have been added, restart the server: {error}")),
+        })?;
+        let description = LogDescription { id, name: name.clone(), dialect, origin: origin.to_owned(), state: State::Active };
+        self.start_log(description, key).map_err(|error| Reject::new(RejectKind::Internal, error.to_string()))?;
+        self.log(Some(name))
+    }
+
+    /// Freezes a log after what it has accepted; answers with its final size.
+    ///
+    /// # Errors
+    /// `Frozen` if it is frozen already, `NotFound`, `Unavailable`.
+    pub async fn freeze(&self, name: &LogName, successor: Option<&LogName>) -> Result<TreeSize, Reject> {
+        if let Some(successor) = successor {
+            self.log(Some(successor))?.check_writable()?;
+        }
+        self.log(Some(name))?.freeze(successor.map(ToString::to_string)).await
+    }
+
+    /// How the service is.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health {
+            oldest_waiting: self.admission.oldest_waiting(),
+            failed: self.failure.borrow().clone(),
+            disk_low: self.admission.disk_low(),
+            stopping: self.admission.is_stopping(),
+        }
+    }
+
+    /// Waits until a log has failed; the process should then stop, for only a restart reads the truth from the store.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.subscribe();
+        // The sender lives as long as the service.
+        match failure.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Ends the open tails and waits at once; submissions are still answered. The first step of a stop.
+    pub fn close_streams(&self) {
+        self.closing.cancel();
+    }
+
+    /// Refuses new submissions, answers those that were accepted (for at most `limit`), ends the threads and makes the
+    /// published checkpoints durable. Blocks. Says whether everybody was answered.
+    pub fn stop(&self, limit: Duration) -> bool {
+        self.close_streams();
+        let answered = self.admission.drain(limit);
+        self.pool.stop();
+        for log in self.handles() {
+            log.stop();
+        }
+        for thread in self.threads.lock().drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a log's thread panicked");
+            }
+        }
+        if let Err(error) = self.parts.published.flush() {
+            tracing::error!(%error, "published checkpoints not flushed");
+        }
+        answered
+    }
+}
+
+fn newest(logs: &[Arc<LogHandle>], dialect: Dialect, active: bool) -> Option<&Arc<LogHandle>> {
+    logs.iter().rev().find(|log| log.dialect() == dialect && (!active || !log.is_frozen()))
+}
+
+#[async_trait]
+impl Log for Service {
+    async fn submit(&self, log: Option<&LogName>, submission: Submission) -> Submitted {
+        let handle = self.log(log)?;
+        let answer = self.begin(&handle, submission)?;
+        self.finish(&handle, answer).await
+    }
+
+    async fn submit_batch(&self, log: Option<&LogName>, submissions: Vec<Submission>) -> Vec<Submitted> {
+        self.submit_all(log, submissions).await
+    }
+
+    async fn entry(&self, log: Option<&LogName>, id: EntryId, size: Option<TreeSize>) -> Result<Entry, Reject> {
+        let handle = self.log(log)?;
+        read::blocking(move || handle.read_entry(id, size)).await
+    }
+
+    async fn consistency(&self, log: Option<&LogName>, from: TreeSize, to: Option<TreeSize>) -> Result<ConsistencyProof, Reject> {
+        let handle = self.log(log)?;
+        read::blocking(move || handle.prove_consistency(from, to)).await
+    }
+
+    async fn checkpoint(&self, log: Option<&LogName>) -> Result<SignedCheckpoint, Reject> {
+        Ok(read::signed_checkpoint(&self.log(log)?.published()))
+    }
+
+    async fn wait(&self, log: Option<&LogName>, index: LeafIndex) -> Result<SignedCheckpoint, Reject> {
+        let handle = self.log(log)?;
+        self.wait_for(&handle, index).await
+    }
+
+    async fn tail(&self, log: Option<&LogName>, from: LeafIndex) -> Result<EntryStream, Reject> {
+        Ok(self.tail_from(self.log(log)?, from))
+    }
+
+    async fn logs(&self) -> Result<Vec<LogInfo>, Reject> {
+        Ok(self.handles().iter().map(|log| log.info()).collect())
+    }
+
+    async fn envelope(&self, sha256: Hash) -> Result<Bytes, Reject> {
+        let (store, files) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.envelopes));
+        read::blocking(move || read::envelope(store.as_ref(), &files, sha256)).await
+    }
+}
