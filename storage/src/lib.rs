@@ -1,1 +1,172 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+pub mod apply;
+#[cfg(any(test, feature = "test-util"))]
+pub mod contract;
+pub mod directory;
+pub mod edge;
+pub mod envelopes;
+pub mod error;
+#[cfg(any(test, feature = "test-util"))]
+pub mod faulty;
+pub mod keys;
+pub mod memory;
+pub mod published;
+pub mod record;
+#[cfg(feature = "rocksdb")]
+pub mod rocks;
+
+use bytes::Bytes;
+use treering_tlog::{Hash, LeafIndex, TreeSize};
+
+pub use apply::{Rows, Staged};
+pub use edge::Edge;
+pub use error::{CommitError, StoreError};
+pub use record::{Event, Record};
+
+/// The number of a log within its store: given once, in the event that adds the log, and never given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogId(pub u32);
+
+/// Where a log's journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The number of leaves that are durable.
+    pub size: TreeSize,
+    /// The root over them.
+    pub root: Hash,
+    /// The integrated time of the newest record, in seconds since the Unix epoch; zero for an empty log.
+    pub integrated_time: u64,
+}
+
+/// An entry as the view keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryRow {
+    /// The bytes that the tree hashes.
+    pub leaf: Bytes,
+    /// The address of the envelope kept with it, if one was.
+    pub envelope_sha256: Option<Hash>,
+}
+
+/// The batch that an entry came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchRow {
+    /// The index of its first entry.
+    pub first: LeafIndex,
+    /// The size of the tree after it.
+    pub size: TreeSize,
+    /// The root of the tree after it.
+    pub root: Hash,
+    /// The time of the batch, in seconds since the Unix epoch.
+    pub integrated_time: u64,
+}
+
+/// What happened, and nothing else: one record a batch of one log, and a numbered list of events that make no leaf.
+///
+/// What every implementation MUST keep, and what [`contract`] tries to break:
+/// 1. **Exclusive.** Of any number of commits at the same `first` of a log at most one succeeds; the others get
+///    [`CommitError::Conflict`]. A commit whose `first` is not the head's size gets `Conflict`. The same for the
+///    number of an event.
+/// 2. **Durable.** When `commit` returns `Ok`, the record survives the loss of power. Nothing of it can be lost
+///    while a later record is kept.
+/// 3. **Whole.** After a crash at any moment a record is there with all its rows, or not at all.
+/// 4. **Immutable.** What was committed is never changed and never taken back.
+/// 5. **Honest errors.** `Full` and `Conflict` say that nothing of this call landed. Every other error says nothing: the record may
+///    be there. The caller must not go on; whoever opens the store next sees which it was.
+///
+/// There is no read-modify-write and no assumption of a local file: creating the object `journal/<first>` where none
+/// is (one conditional PUT) is enough to implement `commit`. Calls block; the sequencer has a thread of its own.
+pub trait Journal: Send + Sync {
+    /// Creates the record of a batch, exclusively and durably. Implementations that keep journal and view in one place
+    /// write the rows of the view in the same step.
+    ///
+    /// # Errors
+    /// See the contract above.
+    fn commit(&self, staged: &Staged) -> Result<(), CommitError>;
+
+    /// Where a log ends; the head of an empty log if nothing was committed to it yet.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Unavailable`.
+    fn head(&self, log: LogId) -> Result<Head, StoreError>;
+
+    /// The record that starts at `first`, or `None` if no record starts there.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Unavailable`.
+    fn record(&self, log: LogId, first: LeafIndex) -> Result<Option<Record>, StoreError>;
+
+    /// Creates the event with that number (the number of events before it), exclusively and durably.
+    ///
+    /// # Errors
+    /// As `commit`.
+    fn append_event(&self, number: u64, event: &Event) -> Result<(), CommitError>;
+
+    /// All events in order.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Unavailable`.
+    fn events(&self) -> Result<Vec<Event>, StoreError>;
+}
+
+/// All that follows from the journal, kept ready to be read. It can be lost and made again.
+///
+/// MUST: show all rows of a record or none; show a record's rows no later than `commit` (or `apply`) returns; never
+/// show rows of a record that is not durable.
+pub trait View: Send + Sync {
+    /// Adds the rows of a committed record. A store whose `commit` has done so does nothing here. Applying the same
+    /// record twice changes nothing.
+    ///
+    /// # Errors
+    /// `Conflict`-free by construction; `Full` or `Unavailable`.
+    fn apply(&self, staged: &Staged) -> Result<(), StoreError>;
+
+    /// The entries from `from` on, at most `count`, in order without a gap; fewer at the end of the log.
+    ///
+    /// # Errors
+    /// `Corrupt` if a row below the head is not there.
+    fn entries(
+        &self,
+        log: LogId,
+        from: LeafIndex,
+        count: usize,
+    ) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// The index of each leaf hash, where the log holds it. Exact: no false answers either way.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Unavailable`.
+    fn indexes(
+        &self,
+        log: LogId,
+        leaf_hashes: &[Hash],
+    ) -> Result<Vec<Option<LeafIndex>>, StoreError>;
+
+    /// The 8,192 bytes of a full hash tile, or `None` if that tile is not full yet. Partial tiles are not stored.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Unavailable`.
+    fn tile(&self, log: LogId, level: u8, index: u64) -> Result<Option<Bytes>, StoreError>;
+
+    /// The batch that holds an index, or `None` at or beyond the head.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Unavailable`.
+    fn batch(&self, log: LogId, index: LeafIndex) -> Result<Option<BatchRow>, StoreError>;
+
+    /// The bytes of a kept envelope, checked against their hash.
+    ///
+    /// # Errors
+    /// `Corrupt` if they do not hash to their address.
+    fn envelope(&self, sha256: Hash) -> Result<Option<Bytes>, StoreError>;
+
+    /// The bytes the store takes on its medium, as far as it knows.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    fn size_on_disk(&self) -> Result<u64, StoreError>;
+}
+
+/// A journal with its view: what the server is built on.
+pub trait Store: Journal + View {}
+impl<T: Journal + View> Store for T {}

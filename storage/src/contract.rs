@@ -1,0 +1,89 @@
+//! The contract of [`Journal`](crate::Journal) and [`View`](crate::View), executable. Every backend and every
+//! decorator passes it; a check that fails panics and says what it expected.
+
+mod checks;
+mod model;
+mod races;
+
+use crate::Store;
+
+pub use model::{Model, entries};
+
+/// A store under test that can be closed and opened again, losing nothing that was acknowledged.
+pub trait Subject {
+    /// The store, as it is open now.
+    fn store(&self) -> &dyn Store;
+    /// Closes it and opens it again.
+    fn reopen(&mut self);
+}
+
+/// When the suite closes and opens the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reopen {
+    /// Where a check is about reopening.
+    WhenAsked,
+    /// After every commit as well, so that nothing is answered from memory.
+    AfterEveryCommit,
+}
+
+/// Runs the suite. `make` returns a new, empty store each time.
+///
+/// # Panics
+/// If the store breaks the contract.
+pub fn run(make: &dyn Fn() -> Box<dyn Subject>, reopen: Reopen) {
+    let checks: &[(&str, fn(&mut Run))] = &[
+        ("an empty store", checks::empty),
+        ("records and what follows from them", checks::grows),
+        ("two logs", checks::logs_are_apart),
+        ("a wrong first index", checks::conflict),
+        ("a batch of nothing", checks::nothing),
+        ("dedup", checks::dedup),
+        ("envelopes", checks::envelopes),
+        ("events", checks::events),
+        ("a race of writers", races::writers),
+        ("a race of events", races::events),
+        ("readers beside a writer", races::readers),
+    ];
+    for (name, check) in checks {
+        println_for_failures(name);
+        check(&mut Run {
+            subject: make(),
+            reopen,
+        });
+    }
+}
+
+/// Tests capture this and show it only if a check panics.
+#[expect(clippy::print_stdout, reason = "test code: names the check that fails")]
+fn println_for_failures(name: &str) {
+    println!("contract: {name}");
+}
+
+/// One check on one store.
+struct Run {
+    subject: Box<dyn Subject>,
+    reopen: Reopen,
+}
+
+impl Run {
+    fn store(&self) -> &dyn Store {
+        self.subject.store()
+    }
+
+    /// Called after every commit.
+    fn step(&mut self) {
+        if self.reopen == Reopen::AfterEveryCommit {
+            self.subject.reopen();
+        }
+    }
+
+    /// Commits the next `count` entries of a model.
+    fn commit(&mut self, model: &mut Model, count: usize) {
+        let staged = model.stage(count);
+        self.store()
+            .commit(&staged)
+            .expect("the next record of the log");
+        model.accept(&staged);
+        self.step();
+    }
+}

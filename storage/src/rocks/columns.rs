@@ -1,0 +1,119 @@
+//! How RocksDB is set up. Sized for 20,000 entries a second on two cores, each with 1 kB of leaf and 1 kB of envelope.
+//!
+//! RocksDB is built without compressors: tiles and hashes do not shrink, envelopes are packed one by one before they
+//! get here (`rows`). Leaves, envelopes and tiles go to blob files, where they are written once and never moved;
+//! what is sorted and merged again and again is only keys.
+
+use rocksdb::statistics::StatsLevel;
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
+    DataBlockIndexType, InfoLogger, LogLevel, Options,
+};
+
+use super::RocksOptions;
+use crate::keys;
+
+/// Where RocksDB starts a new file of values; the more files, the more open descriptors (40 at 10 GB).
+const BLOB_FILE_BYTES: u64 = 256 << 20;
+/// Smaller leaves and envelopes stay in the tables: a blob costs an extra read.
+const BLOB_MIN_BYTES: u64 = 512;
+/// The write-ahead logs together; also what a restart reads again, at some 100 MB/s.
+const WAL_BYTES: u64 = 192 << 20;
+/// RocksDB's own log: two files of 1 MiB, warnings only.
+const LOG_BYTES: usize = 1 << 20;
+/// About one wrong answer in a hundred, each costing one block read; never a wrong index.
+const FILTER_BITS: f64 = 10.0;
+
+/// The options of the database as a whole.
+pub(super) fn database(options: &RocksOptions) -> Options {
+    let mut db = Options::default();
+    db.create_if_missing(true);
+    db.create_missing_column_families(true);
+    db.set_paranoid_checks(true);
+    // A torn tail is what kill -9 leaves; AbsoluteConsistency would refuse to start on it.
+    db.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    db.set_track_and_verify_wals_in_manifest(true);
+    db.set_max_total_wal_size(WAL_BYTES);
+    db.set_db_write_buffer_size(options.write_buffer_bytes);
+    // One flush and one compaction; the other core belongs to the server.
+    db.set_max_background_jobs(2);
+    db.set_bytes_per_sync(1 << 20);
+    db.set_max_open_files(512);
+    db.set_keep_log_file_num(2);
+    db.set_max_log_file_size(LOG_BYTES);
+    db.set_log_level(LogLevel::Warn);
+    db.set_stats_dump_period_sec(0);
+    db.set_stats_persist_period_sec(0);
+    db.set_max_manifest_file_size(16 << 20);
+    db.set_statistics_level(StatsLevel::DisableAll);
+    db
+}
+
+/// The same for a reader, who must not touch the log files of the server that may be running.
+pub(super) fn read_only(options: &RocksOptions) -> Options {
+    let mut db = database(options);
+    db.create_if_missing(false);
+    db.create_missing_column_families(false);
+    // Opens every table at once, so that the server may merge them away underneath us.
+    db.set_max_open_files(-1);
+    db.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| ()));
+    db
+}
+
+/// The options of each column family, in the order of [`keys::ALL`].
+pub(super) fn families(options: &RocksOptions) -> Vec<ColumnFamilyDescriptor> {
+    let cache = Cache::new_lru_cache(options.block_cache_bytes);
+    keys::ALL
+        .into_iter()
+        .map(|name| ColumnFamilyDescriptor::new(name, family(name, options, &cache)))
+        .collect()
+}
+
+fn family(name: &str, options: &RocksOptions, cache: &Cache) -> Options {
+    let mut family = Options::default();
+    family.set_compression_type(DBCompressionType::None);
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_format_version(6);
+    match name {
+        keys::ENTRIES | keys::ENVELOPES => {
+            large(&mut family, options.write_buffer_bytes / 2);
+            blobs(&mut family, BLOB_MIN_BYTES);
+            table.set_block_size(16 << 10);
+        }
+        keys::DEDUP => {
+            large(&mut family, options.write_buffer_bytes / 4);
+            table.set_ribbon_filter(FILTER_BITS);
+            table.set_whole_key_filtering(true);
+            table.set_block_size(4 << 10);
+            table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+        }
+        keys::TILES => {
+            large(&mut family, options.write_buffer_bytes / 8);
+            blobs(&mut family, 4 << 10);
+        }
+        // Heads, events and batches: a row a commit. A small buffer also means small arenas.
+        _ => family.set_write_buffer_size(1 << 20),
+    }
+    family.set_block_based_table_factory(&table);
+    family
+}
+
+fn large(family: &mut Options, write_buffer_bytes: usize) {
+    family.set_write_buffer_size(write_buffer_bytes);
+    family.set_max_write_buffer_number(3);
+    family.set_target_file_size_base(32 << 20);
+    family.set_max_bytes_for_level_base(128 << 20);
+    family.set_level_compaction_dynamic_level_bytes(true);
+}
+
+/// Values of at least `min_bytes` go to blob files. Nothing is ever deleted, so there is nothing to collect.
+fn blobs(family: &mut Options, min_bytes: u64) {
+    family.set_enable_blob_files(true);
+    family.set_min_blob_size(min_bytes);
+    family.set_blob_file_size(BLOB_FILE_BYTES);
+    family.set_blob_compression_type(DBCompressionType::None);
+    family.set_enable_blob_gc(false);
+}

@@ -1,0 +1,206 @@
+//! The store on local disk: RocksDB, one synced write a commit.
+//!
+//! The journal's record and the rows of the view go into the same `WriteBatch`, nothing is stored twice, and a record
+//! is put together again from its rows when somebody asks for it. One process at a time: RocksDB's own lock on the
+//! folder keeps others out, a mutex keeps threads apart.
+
+mod columns;
+mod read;
+mod rows;
+mod write;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use parking_lot::{Mutex, RwLock};
+use rocksdb::{ColumnFamily, DB, IteratorMode};
+use treering_tlog::{Hash, TreeSize};
+
+use crate::envelopes::EnvelopeFiles;
+use crate::{Head, LogId, StoreError, directory, keys};
+use rows::Packer;
+
+/// What can be set. The defaults keep a server of 10 million entries below 300 MB.
+#[derive(Clone, Debug)]
+pub struct RocksOptions {
+    /// Commits are refused with `Full` while fewer bytes than this are free on the file system. Default 1 GiB: more
+    /// than all write buffers, logs and one compaction step take, so what was committed can always be put in order.
+    pub reserve_bytes: u64,
+    /// Blocks, indexes and filters of tables. Default 32 MiB; at 10 million entries 18 MB are filters and indexes.
+    pub block_cache_bytes: usize,
+    /// Rows that are durable in the write-ahead log and not yet in tables, of all column families together. Default
+    /// 64 MiB. While they are written out the next ones gather, so twice this is the peak.
+    pub write_buffer_bytes: usize,
+}
+
+impl Default for RocksOptions {
+    fn default() -> Self {
+        Self {
+            reserve_bytes: 1 << 30,
+            block_cache_bytes: 32 << 20,
+            write_buffer_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Journal and view in RocksDB, large envelopes in files beside it.
+#[derive(Debug)]
+pub struct RocksStore {
+    db: DB,
+    /// `None`: read only.
+    writer: Option<Mutex<Writer>>,
+    /// What readers may see: set after a commit is durable.
+    heads: RwLock<BTreeMap<LogId, Head>>,
+    /// Not in use; a commit takes one and puts it back.
+    packers: Mutex<Vec<Packer>>,
+    files: EnvelopeFiles,
+    folder: PathBuf,
+    reserve_bytes: u64,
+}
+
+/// What only one thread at a time may touch.
+#[derive(Debug)]
+struct Writer {
+    next_event: u64,
+    /// Why no commit is taken any more.
+    failed: Option<String>,
+}
+
+impl RocksStore {
+    /// Opens the database of a data directory, and makes one if there is none.
+    ///
+    /// A write-ahead log that ends in the middle of a commit is what a crash leaves: that commit was never
+    /// acknowledged and is dropped. A log that was cut further back cannot be told from it here; compare with
+    /// [`published`](crate::published) before anything is signed.
+    ///
+    /// # Errors
+    /// `Corrupt`; `Unavailable`, also if another process has it open.
+    pub fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
+        let folder = directory::db(dir);
+        directory::create_folder(&folder)?;
+        let db = DB::open_cf_descriptors(
+            &columns::database(options),
+            &folder,
+            columns::families(options),
+        );
+        let mut store = Self::load(dir, db, options)?;
+        let next_event = store.count_events()?;
+        store.writer = Some(Mutex::new(Writer {
+            next_event,
+            failed: None,
+        }));
+        Ok(store)
+    }
+
+    /// Opens what is there for reading, as it is now: what is committed later does not show. A server may hold it.
+    ///
+    /// # Errors
+    /// `Missing`, `Corrupt`, `Unavailable`.
+    pub fn open_read_only(dir: &Path) -> Result<Self, StoreError> {
+        let folder = directory::db(dir);
+        if !folder.join("CURRENT").is_file() {
+            return Err(StoreError::Missing {
+                what: format!("the database in {}", folder.display()),
+            });
+        }
+        let options = RocksOptions::default();
+        let families = columns::families(&options);
+        let db = DB::open_cf_descriptors_read_only(
+            &columns::read_only(&options),
+            &folder,
+            families,
+            false,
+        );
+        Self::load(dir, db, &options)
+    }
+
+    fn load(
+        dir: &Path,
+        db: Result<DB, rocksdb::Error>,
+        options: &RocksOptions,
+    ) -> Result<Self, StoreError> {
+        let folder = directory::db(dir);
+        let db = db.map_err(|error| read::failed(folder.display(), &error))?;
+        let store = Self {
+            db,
+            writer: None,
+            heads: RwLock::default(),
+            packers: Mutex::default(),
+            files: EnvelopeFiles::reader(dir),
+            folder,
+            reserve_bytes: options.reserve_bytes,
+        };
+        let heads = store.load_heads()?;
+        *store.heads.write() = heads;
+        Ok(store)
+    }
+
+    /// Reads all heads; each must be what its newest batch left.
+    fn load_heads(&self) -> Result<BTreeMap<LogId, Head>, StoreError> {
+        let mut heads = BTreeMap::new();
+        for row in self
+            .db
+            .iterator_cf(self.family(keys::HEADS), IteratorMode::Start)
+        {
+            let (key, value) = row.map_err(|error| read::failed("heads", &error))?;
+            let (log, head) = (keys::parse_head(&key)?, keys::parse_head_value(&value)?);
+            self.check_head(log, &head)?;
+            heads.insert(log, head);
+        }
+        Ok(heads)
+    }
+
+    fn check_head(&self, log: LogId, head: &Head) -> Result<(), StoreError> {
+        let newest = self.newest_batch(log)?;
+        let found = newest.map(|batch| Head {
+            size: batch.size,
+            root: batch.root,
+            integrated_time: batch.integrated_time,
+        });
+        if found != Some(*head) {
+            let found = found.map_or_else(|| "no batch".to_owned(), |found| format!("{found:?}"));
+            return Err(StoreError::corrupt(
+                format_args!("newest batch of log {}", log.0),
+                format_args!("{head:?}"),
+                found,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The number of events; they must be numbered without a gap.
+    fn count_events(&self) -> Result<u64, StoreError> {
+        let mut count = 0_u64;
+        for row in self
+            .db
+            .iterator_cf(self.family(keys::EVENTS), IteratorMode::Start)
+        {
+            let (key, _) = row.map_err(|error| read::failed("events", &error))?;
+            if *key != keys::event(count) {
+                return Err(StoreError::corrupt(
+                    "events",
+                    format_args!("event {count}"),
+                    hex::encode(key),
+                ));
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The head that readers may see.
+    fn visible_head(&self, log: LogId) -> Head {
+        let empty = Head {
+            size: TreeSize::ZERO,
+            root: Hash::empty_root(),
+            integrated_time: 0,
+        };
+        self.heads.read().get(&log).copied().unwrap_or(empty)
+    }
+
+    fn family(&self, name: &str) -> &ColumnFamily {
+        self.db
+            .cf_handle(name)
+            .expect("every column family in `keys` is opened, or opening fails")
+    }
+}
