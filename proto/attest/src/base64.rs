@@ -33,17 +33,14 @@ pub enum Base64Error {
 
 impl From<base64::DecodeError> for Base64Error {
     fn from(error: base64::DecodeError) -> Self {
-        Self::Malformed {
-            found: error.to_string().to_lowercase(),
-        }
-    }
-}
-
-impl From<base64::DecodeSliceError> for Base64Error {
-    fn from(error: base64::DecodeSliceError) -> Self {
-        Self::Malformed {
-            found: error.to_string().to_lowercase(),
-        }
+        use base64::DecodeError as E;
+        let found = match error {
+            E::InvalidByte(offset, byte) => format!("byte 0x{byte:02x} at offset {offset}"),
+            E::InvalidLength(len) => format!("{len} characters"),
+            E::InvalidLastSymbol { .. } => "bits behind the last byte".to_owned(),
+            E::InvalidPadding => "wrong padding".to_owned(),
+        };
+        Self::Malformed { found }
     }
 }
 
@@ -82,7 +79,12 @@ pub(crate) fn decode_chunks(text: &str, mut take: impl FnMut(&[u8])) -> Result<(
     while let Some(chunk) = chunks.next() {
         // Padding may stand at the end only, so all chunks but the last must be free of it.
         let engine = if chunks.peek().is_some() { inner } else { last };
-        let len = engine.decode_slice(chunk, &mut buffer)?;
+        let len = engine
+            .decode_slice(chunk, &mut buffer)
+            .map_err(|error| match error {
+                base64::DecodeSliceError::DecodeError(error) => error.into(),
+                base64::DecodeSliceError::OutputSliceTooSmall => Base64Error::Length { found: chunk.len() },
+            })?;
         take(buffer.get(..len).unwrap_or_default());
     }
     Ok(())

@@ -56,7 +56,7 @@ pub struct EnvelopeSignature {
     pub keyid: String,
     /// The signature's bytes.
     pub sig: Vec<u8>,
-    /// The signer's certificate, as PEM (witness dialect).
+    /// The signer's certificate, as PEM: `certificate` in base64 (witness dialect) or `cert` as it is (SLSA's GitHub generator).
     pub certificate: Option<Vec<u8>>,
     /// The certificates between it and a root, as PEM (witness dialect).
     pub intermediates: Vec<Vec<u8>>,
@@ -182,6 +182,7 @@ struct SignatureJson<'a> {
     sig: Cow<'a, str>,
     #[serde(borrow)]
     certificate: Option<Cow<'a, str>>,
+    cert: Option<String>,
     #[serde(borrow)]
     intermediates: Option<Vec<Cow<'a, str>>>,
 }
@@ -197,18 +198,29 @@ impl TryFrom<SignatureJson<'_>> for EnvelopeSignature {
         Ok(Self {
             keyid,
             sig: bytes("a signature in bytes", &json.sig, MAX_SIGNATURE)?,
-            // go-witness writes the member always, empty without a certificate.
-            certificate: json
-                .certificate
-                .filter(|text| !text.is_empty())
-                .map(|text| bytes("a certificate in bytes", &text, MAX_KEY))
-                .transpose()?,
+            certificate: certificate(json.certificate, json.cert)?,
             intermediates: intermediates
                 .iter()
                 .map(|text| bytes("an intermediate in bytes", text, MAX_KEY))
                 .collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// Of the two dialects' members; an empty one counts as absent.
+fn certificate(
+    base64_pem: Option<Cow<'_, str>>,
+    pem: Option<String>,
+) -> Result<Option<Vec<u8>>, EnvelopeError> {
+    let part = "a certificate in bytes";
+    if let Some(text) = base64_pem.filter(|text| !text.is_empty()) {
+        return bytes(part, &text, MAX_KEY).map(Some);
+    }
+    let Some(pem) = pem.filter(|pem| !pem.is_empty()) else {
+        return Ok(None);
+    };
+    within(part, pem.len(), 1, MAX_KEY)?;
+    Ok(Some(pem.into_bytes()))
 }
 
 fn bytes(part: &'static str, text: &str, max: usize) -> Result<Vec<u8>, EnvelopeError> {

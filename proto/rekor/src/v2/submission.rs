@@ -100,32 +100,32 @@ fn message_request(
     if verifiers.len() > MAX_ATTEMPTS {
         return Err(RefusedEntry::TooManyAttempts { max: MAX_ATTEMPTS });
     }
-    let mut other = None;
+    let mut without_form = None;
     for material in verifiers {
         let key = material.key();
         let Some(details) = KeyDetails::of(key) else {
             continue;
         };
-        if details.digest_algorithm() != *algorithm {
-            other = Some(format!("{} with {algorithm}", key.algorithm()));
-        } else if verify_digest(key, *algorithm, digest, &message.signature).is_ok() {
-            return Ok(verified(
-                material,
-                details,
-                digest.clone(),
-                message.signature.clone(),
-            ));
+        let verifies = verify_digest(key, *algorithm, digest, &message.signature).is_ok();
+        if verifies && details.digest_algorithm() == *algorithm {
+            let (digest, signature) = (digest.clone(), message.signature.clone());
+            return Ok(verified(material, details, digest, signature));
+        }
+        // A pure Ed25519 signature cannot be judged without the artifact.
+        if verifies || key.algorithm() == KeyAlgorithm::Ed25519 {
+            without_form = Some(format!("{} with {algorithm}", key.algorithm()));
         }
     }
-    Err(match other {
+    let keyid = String::new();
+    Err(match without_form {
         Some(found) => RefusedEntry::NoForm {
             index: 0,
-            keyid: String::new(),
+            keyid,
             found,
         },
         None => RefusedEntry::Unverified {
             index: 0,
-            keyid: String::new(),
+            keyid,
             tried: verifiers.len(),
         },
     })
