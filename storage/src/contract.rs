@@ -31,20 +31,7 @@ pub enum Reopen {
 /// # Panics
 /// If the store breaks the contract.
 pub fn run(make: &dyn Fn() -> Box<dyn Subject>, reopen: Reopen) {
-    let checks: &[(&str, fn(&mut Run))] = &[
-        ("an empty store", checks::empty),
-        ("records and what follows from them", checks::grows),
-        ("two logs", checks::logs_are_apart),
-        ("a wrong first index", checks::conflict),
-        ("a batch of nothing", checks::nothing),
-        ("dedup", checks::dedup),
-        ("envelopes", checks::envelopes),
-        ("events", checks::events),
-        ("a race of writers", races::writers),
-        ("a race of events", races::events),
-        ("readers beside a writer", races::readers),
-    ];
-    for (name, check) in checks {
+    for (name, check) in CHECKS {
         println_for_failures(name);
         check(&mut Run {
             subject: make(),
@@ -87,3 +74,18 @@ impl Run {
         self.step();
     }
 }
+
+/// What is checked, in order, each on a new store.
+const CHECKS: &[(&str, fn(&mut Run))] = &[
+    ("an empty store", checks::empty),
+    ("records and what follows from them", checks::grows),
+    ("two logs", checks::logs_are_apart),
+    ("a wrong first index", checks::conflict),
+    ("a batch of nothing", checks::nothing),
+    ("dedup", checks::dedup),
+    ("envelopes", checks::envelopes),
+    ("events", checks::events),
+    ("a race of writers", races::writers),
+    ("a race of events", races::events),
+    ("readers beside a writer", races::readers),
+];

@@ -212,3 +212,32 @@ fn decode_entry(input: &mut Reader) -> Result<RecordEntry, StoreError> {
     };
     Ok(RecordEntry::new(input.bytes()?, envelope))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever stands between the magic and a right CRC is refused, or is the one encoding of a value.
+        #[test]
+        fn bytes_are_refused_or_canonical(fields in prop::collection::vec(any::<u8>(), 0..200), zeros in 0_usize..80) {
+            let mut fields = fields;
+            // Zeros make lengths and flags that are in range.
+            fields.iter_mut().skip(4).take(zeros).for_each(|byte| *byte = 0);
+            let mut out = Writer::new(MAGIC);
+            out.array(&fields);
+            let bytes = out.finish();
+            if let Ok(record) = Record::decode(&bytes) {
+                prop_assert_eq!(record.encode(), bytes);
+            }
+            let mut out = Writer::new(b"TRE\x01");
+            out.array(&fields);
+            let bytes = out.finish();
+            if let Ok(event) = Event::decode(&bytes) {
+                prop_assert_eq!(event.encode(), bytes);
+            }
+        }
+    }
+}

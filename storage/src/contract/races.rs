@@ -11,7 +11,7 @@ use crate::{CommitError, Edge, LogId, Store};
 
 const LOG: LogId = LogId(1);
 const WRITERS: u32 = 8;
-const ROUNDS: u64 = 25;
+const ROUNDS: u64 = 10;
 
 /// Of many writers at one index exactly one wins; the others are told so and leave no trace.
 pub(super) fn writers(run: &mut Run) {

@@ -100,23 +100,33 @@ impl Shared {
         let pending = mem::take(&mut state.pending);
         let recorded = state.recorded;
         state.urgent = false;
-        let failed = MutexGuard::unlocked(state, || {
-            let tries = pending
-                .into_iter()
-                .map(|(name, note)| write(&name, &note).map_err(|error| (name, note, error)));
-            tries.filter_map(Result::err).collect::<Vec<_>>()
-        });
+        let (failed, error) = MutexGuard::unlocked(state, || write_each(pending, write));
         state.tries += 1;
-        state.error = failed.first().map(|(_, _, error)| error.clone());
-        if failed.is_empty() {
+        state.error = error;
+        let any = !failed.is_empty();
+        if !any {
             state.durable = recorded;
         }
-        let any = !failed.is_empty();
-        for (name, note, _) in failed {
+        for (name, note) in failed {
             // A newer note may have come meanwhile.
             state.pending.entry(name).or_insert(note);
         }
         self.done.notify_all();
         any
     }
+}
+
+/// Writes them all, and returns those that failed with the error of the last one.
+fn write_each(
+    notes: BTreeMap<String, String>,
+    write: &impl Fn(&str, &str) -> Result<(), StoreError>,
+) -> (BTreeMap<String, String>, Option<StoreError>) {
+    let (mut failed, mut last) = (BTreeMap::new(), None);
+    for (name, note) in notes {
+        if let Err(error) = write(&name, &note) {
+            failed.insert(name, note);
+            last = Some(error);
+        }
+    }
+    (failed, last)
 }

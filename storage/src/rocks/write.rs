@@ -8,7 +8,7 @@ use rocksdb::{IteratorMode, WriteBatch, WriteOptions};
 use treering_tlog::LeafIndex;
 
 use super::read::failed;
-use super::rows::{self, Packer, StoredEnvelope};
+use super::rows::{self, StoredEnvelope};
 use super::{RocksStore, Writer};
 use crate::record::{EnvelopeRef, RecordEntry};
 use crate::{
@@ -185,7 +185,7 @@ impl RocksStore {
     /// Each body once, however many entries of the batch name it.
     fn put_envelopes(&self, batch: &mut WriteBatch, record: &Record) {
         let envelopes = self.family(keys::ENVELOPES);
-        let mut packer = self.packers.lock().pop().unwrap_or_else(Packer::default);
+        let mut packer = self.packers.lock().pop().unwrap_or_default();
         let mut seen = HashSet::new();
         for envelope in record
             .entries
