@@ -83,7 +83,9 @@ pub(crate) fn decode_chunks(text: &str, mut take: impl FnMut(&[u8])) -> Result<(
             .decode_slice(chunk, &mut buffer)
             .map_err(|error| match error {
                 base64::DecodeSliceError::DecodeError(error) => error.into(),
-                base64::DecodeSliceError::OutputSliceTooSmall => Base64Error::Length { found: chunk.len() },
+                base64::DecodeSliceError::OutputSliceTooSmall => {
+                    Base64Error::Length { found: chunk.len() }
+                }
             })?;
         take(buffer.get(..len).unwrap_or_default());
     }

@@ -20,7 +20,7 @@ pub enum EnvelopeError {
         found: String,
     },
     /// A part that is longer or more numerous than [`crate::limits`] allows.
-    #[error("expected {part} of {min} to {max}, found {found}")]
+    #[error("expected {min} to {max} {part}, found {found}")]
     Limit {
         /// Which part.
         part: &'static str,
@@ -73,7 +73,7 @@ impl<'a> Envelope<'a> {
                 found: e.to_string(),
             })?;
         within(
-            "a payload type in bytes",
+            "bytes of payload type",
             json.payload_type.len(),
             0,
             MAX_PAYLOAD_TYPE,
@@ -192,16 +192,16 @@ impl TryFrom<SignatureJson<'_>> for EnvelopeSignature {
 
     fn try_from(json: SignatureJson<'_>) -> Result<Self, EnvelopeError> {
         let keyid = json.keyid.unwrap_or_default();
-        within("a keyid in bytes", keyid.len(), 0, MAX_KEYID)?;
+        within("bytes of keyid", keyid.len(), 0, MAX_KEYID)?;
         let intermediates = json.intermediates.unwrap_or_default();
         within("intermediates", intermediates.len(), 0, MAX_CHAIN)?;
         Ok(Self {
             keyid,
-            sig: bytes("a signature in bytes", &json.sig, MAX_SIGNATURE)?,
+            sig: bytes("bytes of signature", &json.sig, MAX_SIGNATURE)?,
             certificate: certificate(json.certificate, json.cert)?,
             intermediates: intermediates
                 .iter()
-                .map(|text| bytes("an intermediate in bytes", text, MAX_KEY))
+                .map(|text| bytes("bytes of intermediate", text, MAX_KEY))
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -212,7 +212,7 @@ fn certificate(
     base64_pem: Option<Cow<'_, str>>,
     pem: Option<String>,
 ) -> Result<Option<Vec<u8>>, EnvelopeError> {
-    let part = "a certificate in bytes";
+    let part = "bytes of certificate";
     if let Some(text) = base64_pem.filter(|text| !text.is_empty()) {
         return bytes(part, &text, MAX_KEY).map(Some);
     }
@@ -224,8 +224,10 @@ fn certificate(
 }
 
 fn bytes(part: &'static str, text: &str, max: usize) -> Result<Vec<u8>, EnvelopeError> {
-    within(part, base64::decoded_len(text), 1, max)?;
-    base64::decode(text).map_err(|source| EnvelopeError::Base64 { part, source })
+    within(part, base64::decoded_len(text), 0, max)?;
+    let bytes = base64::decode(text).map_err(|source| EnvelopeError::Base64 { part, source })?;
+    within(part, bytes.len(), 1, max)?;
+    Ok(bytes)
 }
 
 fn within(part: &'static str, found: usize, min: usize, max: usize) -> Result<(), EnvelopeError> {

@@ -106,15 +106,17 @@ mod tests {
     fn reads_blocks_with_any_line_ends_and_widths() {
         let text = "\n-----BEGIN A B-----\r\nQU\r\nFB\r\n-----END A B-----\r\n\r\n-----BEGIN C-----\nQUFB\n-----END C-----";
         let blocks = parse(text.as_bytes()).unwrap();
-        assert_eq!(blocks.len(), 2);
+        let [first, second] = blocks.as_slice() else {
+            panic!("two blocks")
+        };
         assert_eq!(
-            blocks[0],
+            *first,
             Block {
                 label: "A B".into(),
                 der: b"AAA".to_vec()
             }
         );
-        assert_eq!(blocks[1].label, "C");
+        assert_eq!(second.label, "C");
     }
 
     #[test]

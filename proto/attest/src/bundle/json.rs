@@ -46,9 +46,19 @@ pub enum BundleError {
         /// How many are there.
         found: usize,
     },
-    /// A part that is longer or more numerous than [`crate::limits`] allows.
-    #[error("expected {part} of at most {max}, found {found}")]
+    /// More of something than [`crate::limits`] allows.
+    #[error("expected at most {max} {part}, found {found}")]
     Limit {
+        /// Which part.
+        part: &'static str,
+        /// At most.
+        max: usize,
+        /// Found.
+        found: usize,
+    },
+    /// A part of more bytes than [`crate::limits`] allows.
+    #[error("{part}: expected at most {max} bytes, found {found}")]
+    TooLong {
         /// Which part.
         part: &'static str,
         /// At most.
@@ -264,7 +274,10 @@ fn der(raw: &RawBytes<'_>) -> Result<Vec<u8>> {
 }
 
 fn bytes_of(part: &'static str, text: &str, max: usize) -> Result<Vec<u8>> {
-    limit(part, base64::decoded_len(text), max)?;
+    let found = base64::decoded_len(text);
+    if found > max {
+        return Err(BundleError::TooLong { part, max, found });
+    }
     base64::decode(text).map_err(|source| base64_error(part, source))
 }
 
