@@ -14,8 +14,8 @@ use parking_lot::{Mutex, RwLock};
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use treering_api::log::LogName;
 use treering_api::reject::RejectKind;
@@ -23,14 +23,22 @@ use treering_api::reject::RejectKind;
 pub use route::{Route, StatusClass};
 
 /// The upper bounds of request times, in seconds: from a cached tile to a call that waits for a checkpoint.
-const REQUEST_SECONDS: &[f64] =
-    &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
+const REQUEST_SECONDS: &[f64] = &[
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 60.0,
+];
 /// The upper bounds of commit times, in seconds: an fsync takes 0.3 ms on a quiet disk.
-const COMMIT_SECONDS: &[f64] = &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+const COMMIT_SECONDS: &[f64] = &[
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+];
 /// The upper bounds of verification times, in seconds: one P-256 signature takes 34 us, 64 MiB to hash 30 ms.
-const VERIFY_SECONDS: &[f64] = &[0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0];
+const VERIFY_SECONDS: &[f64] = &[
+    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0,
+];
 /// The upper bounds of batch sizes, in entries.
-const BATCH_ENTRIES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0];
+const BATCH_ENTRIES: &[f64] = &[
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0,
+];
 
 /// Brings the gauges up to date that nobody sets when they change; called before every reading.
 type Probe = Box<dyn Fn(&Metrics) + Send + Sync>;
@@ -113,25 +121,74 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
         build_info(&registry);
-        let requests = counter_vec(&registry, "treering_requests_total", "requests answered", &["route", "status"]);
-        let seconds = histogram_vec(&registry, "treering_request_seconds", "time to the answer's head", &["route"], REQUEST_SECONDS);
-        let rejects = counter_vec(&registry, "treering_rejects_total", "requests refused", &["kind"]);
+        let requests = counter_vec(
+            &registry,
+            "treering_requests_total",
+            "requests answered",
+            &["route", "status"],
+        );
+        let seconds = histogram_vec(
+            &registry,
+            "treering_request_seconds",
+            "time to the answer's head",
+            &["route"],
+            REQUEST_SECONDS,
+        );
+        let rejects = counter_vec(
+            &registry,
+            "treering_rejects_total",
+            "requests refused",
+            &["kind"],
+        );
         Self {
             requests: Route::ALL
                 .iter()
-                .map(|route| StatusClass::ALL.map(|class| requests.with_label_values(&[route.label(), class.label()])))
+                .map(|route| {
+                    StatusClass::ALL
+                        .map(|class| requests.with_label_values(&[route.label(), class.label()]))
+                })
                 .collect(),
-            request_seconds: Route::ALL.iter().map(|route| seconds.with_label_values(&[route.label()])).collect(),
-            rejects: RejectKind::ALL.iter().map(|kind| rejects.with_label_values(&[kind.wire().label])).collect(),
-            verify_seconds: histogram(&registry, "treering_verify_seconds", "time to parse and verify one submission", VERIFY_SECONDS),
-            verify_queue: gauge(&registry, "treering_verify_queue_submissions", "submissions that wait for a verifying thread"),
-            in_flight_submissions: gauge(&registry, "treering_in_flight_submissions", "submissions admitted and not yet answered"),
-            in_flight_bytes: gauge(&registry, "treering_in_flight_bytes", "envelope bytes admitted and not yet answered"),
+            request_seconds: Route::ALL
+                .iter()
+                .map(|route| seconds.with_label_values(&[route.label()]))
+                .collect(),
+            rejects: RejectKind::ALL
+                .iter()
+                .map(|kind| rejects.with_label_values(&[kind.wire().label]))
+                .collect(),
+            verify_seconds: histogram(
+                &registry,
+                "treering_verify_seconds",
+                "time to parse and verify one submission",
+                VERIFY_SECONDS,
+            ),
+            verify_queue: gauge(
+                &registry,
+                "treering_verify_queue_submissions",
+                "submissions that wait for a verifying thread",
+            ),
+            in_flight_submissions: gauge(
+                &registry,
+                "treering_in_flight_submissions",
+                "submissions admitted and not yet answered",
+            ),
+            in_flight_bytes: gauge(
+                &registry,
+                "treering_in_flight_bytes",
+                "envelope bytes admitted and not yet answered",
+            ),
             oldest_waiting: registered(
                 &registry,
-                Gauge::new("treering_oldest_waiting_seconds", "how long the oldest admitted submission has waited"),
+                Gauge::new(
+                    "treering_oldest_waiting_seconds",
+                    "how long the oldest admitted submission has waited",
+                ),
             ),
-            storage_bytes: gauge(&registry, "treering_storage_bytes", "bytes the store takes on its medium"),
+            storage_bytes: gauge(
+                &registry,
+                "treering_storage_bytes",
+                "bytes the store takes on its medium",
+            ),
             ready: gauge(&registry, "treering_ready", "1 while /readyz is true"),
             per_log: PerLog::new(&registry),
             logs: RwLock::default(),
@@ -146,13 +203,19 @@ impl Metrics {
         let known = self.logs.read().get(name.as_str()).cloned();
         known.unwrap_or_else(|| {
             let mut logs = self.logs.write();
-            logs.entry(name.as_str().to_owned()).or_insert_with(|| self.per_log.handles(name.as_str())).clone()
+            logs.entry(name.as_str().to_owned())
+                .or_insert_with(|| self.per_log.handles(name.as_str()))
+                .clone()
         })
     }
 
     /// A request was answered, after that time to the head of the answer.
     pub fn request(&self, route: Route, class: StatusClass, elapsed: Duration) {
-        if let Some(counter) = self.requests.get(route.position()).and_then(|row| row.get(class.position())) {
+        if let Some(counter) = self
+            .requests
+            .get(route.position())
+            .and_then(|row| row.get(class.position()))
+        {
             counter.inc();
         }
         if let Some(histogram) = self.request_seconds.get(route.position()) {
@@ -216,7 +279,9 @@ impl Metrics {
     /// All series in the text form that Prometheus reads.
     #[must_use]
     pub fn text(&self) -> String {
-        TextEncoder::new().encode_to_string(&self.gather()).expect("every family has a name and at least one series")
+        TextEncoder::new()
+            .encode_to_string(&self.gather())
+            .expect("every family has a name and at least one series")
     }
 }
 
@@ -224,13 +289,45 @@ impl PerLog {
     fn new(registry: &Registry) -> Self {
         let labels = &["log"];
         Self {
-            sequenced: counter_vec(registry, "treering_sequenced_entries_total", "new entries given an index", labels),
-            duplicates: counter_vec(registry, "treering_duplicate_entries_total", "entries that the log had before", labels),
+            sequenced: counter_vec(
+                registry,
+                "treering_sequenced_entries_total",
+                "new entries given an index",
+                labels,
+            ),
+            duplicates: counter_vec(
+                registry,
+                "treering_duplicate_entries_total",
+                "entries that the log had before",
+                labels,
+            ),
             batches: counter_vec(registry, "treering_batches_total", "commits", labels),
-            batch_entries: histogram_vec(registry, "treering_batch_entries", "new entries of one commit", labels, BATCH_ENTRIES),
-            commit_seconds: histogram_vec(registry, "treering_commit_seconds", "time of one commit", labels, COMMIT_SECONDS),
-            tree_size: gauge_vec(registry, "treering_tree_size_entries", "durable leaves", labels),
-            published_size: gauge_vec(registry, "treering_published_size_entries", "leaves under the newest checkpoint", labels),
+            batch_entries: histogram_vec(
+                registry,
+                "treering_batch_entries",
+                "new entries of one commit",
+                labels,
+                BATCH_ENTRIES,
+            ),
+            commit_seconds: histogram_vec(
+                registry,
+                "treering_commit_seconds",
+                "time of one commit",
+                labels,
+                COMMIT_SECONDS,
+            ),
+            tree_size: gauge_vec(
+                registry,
+                "treering_tree_size_entries",
+                "durable leaves",
+                labels,
+            ),
+            published_size: gauge_vec(
+                registry,
+                "treering_published_size_entries",
+                "leaves under the newest checkpoint",
+                labels,
+            ),
         }
     }
 
@@ -248,15 +345,28 @@ impl PerLog {
     }
 }
 
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    made: prometheus::Result<C>,
+) -> C {
     let collector = made.expect("the names and labels are constants of this file, and valid");
-    registry.register(Box::new(collector.clone())).expect("no name of this file is used twice");
+    registry
+        .register(Box::new(collector.clone()))
+        .expect("no name of this file is used twice");
     collector
 }
 
 fn build_info(registry: &Registry) {
-    let info = GaugeVec::new(Opts::new("treering_build_info", "always 1; the label says which build runs"), &["version"]);
-    registered(registry, info).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+    let info = GaugeVec::new(
+        Opts::new(
+            "treering_build_info",
+            "always 1; the label says which build runs",
+        ),
+        &["version"],
+    );
+    registered(registry, info)
+        .with_label_values(&[env!("CARGO_PKG_VERSION")])
+        .set(1.0);
 }
 
 fn counter_vec(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
@@ -272,11 +382,26 @@ fn gauge_vec(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> In
 }
 
 fn histogram(registry: &Registry, name: &str, help: &str, bounds: &[f64]) -> Histogram {
-    registered(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(bounds.to_vec())))
+    registered(
+        registry,
+        Histogram::with_opts(HistogramOpts::new(name, help).buckets(bounds.to_vec())),
+    )
 }
 
-fn histogram_vec(registry: &Registry, name: &str, help: &str, labels: &[&str], bounds: &[f64]) -> HistogramVec {
-    registered(registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(bounds.to_vec()), labels))
+fn histogram_vec(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+    bounds: &[f64],
+) -> HistogramVec {
+    registered(
+        registry,
+        HistogramVec::new(
+            HistogramOpts::new(name, help).buckets(bounds.to_vec()),
+            labels,
+        ),
+    )
 }
 
 fn wide(count: usize) -> u64 {

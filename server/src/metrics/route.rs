@@ -105,7 +105,12 @@ pub enum StatusClass {
 
 impl StatusClass {
     /// Every class.
-    pub const ALL: [Self; 4] = [Self::Success, Self::Redirect, Self::ClientError, Self::ServerError];
+    pub const ALL: [Self; 4] = [
+        Self::Success,
+        Self::Redirect,
+        Self::ClientError,
+        Self::ServerError,
+    ];
 
     /// The label.
     #[must_use]
