@@ -64,7 +64,10 @@ pub struct Auditor {
 
 impl Default for Auditor {
     fn default() -> Self {
-        Self { seen: HashMap::new(), most_damages: 20 }
+        Self {
+            seen: HashMap::new(),
+            most_damages: 20,
+        }
     }
 }
 
@@ -80,17 +83,30 @@ impl Auditor {
         mut progress: impl FnMut(&str, TreeSize, TreeSize),
     ) -> Result<Vec<LogReport>, StoreError> {
         let events = audited.store.events()?;
-        let logs = describe(&events).map_err(|error| StoreError::corrupt("events", "a consistent list", error))?;
+        let logs = describe(&events)
+            .map_err(|error| StoreError::corrupt("events", "a consistent list", error))?;
         let mut reports = Vec::with_capacity(logs.len());
         for log in logs {
             let key = vkey(log.name.as_str());
-            let mut pass = Pass { audited, log: &log, damages: Vec::new(), most: self.most_damages, edge: Edge::new(), time: 0 };
+            let mut pass = Pass {
+                audited,
+                log: &log,
+                damages: Vec::new(),
+                most: self.most_damages,
+                edge: Edge::new(),
+                time: 0,
+            };
             pass.walk(self.seen.entry(log.id).or_default(), &mut progress)?;
             pass.check_head()?;
             pass.check_published(key.as_deref())?;
             let (size, root) = (pass.edge.size(), pass.edge.root());
             self.seen.entry(log.id).or_default().push((size, root));
-            reports.push(LogReport { name: log.name.to_string(), size, root, damages: pass.damages });
+            reports.push(LogReport {
+                name: log.name.to_string(),
+                size,
+                root,
+                damages: pass.damages,
+            });
         }
         Ok(reports)
     }
@@ -109,7 +125,10 @@ struct Pass<'a> {
 impl Pass<'_> {
     fn damage(&mut self, what: impl Into<String>) {
         if self.damages.len() < self.most {
-            self.damages.push(Damage { place: self.log.name.to_string(), what: what.into() });
+            self.damages.push(Damage {
+                place: self.log.name.to_string(),
+                what: what.into(),
+            });
         }
     }
 
@@ -120,7 +139,11 @@ impl Pass<'_> {
     }
 
     /// Follows the journal from the first record to the last and compares the view with what each record yields.
-    fn walk(&mut self, seen: &mut [(TreeSize, Hash)], progress: &mut impl FnMut(&str, TreeSize, TreeSize)) -> Result<(), StoreError> {
+    fn walk(
+        &mut self,
+        seen: &mut [(TreeSize, Hash)],
+        progress: &mut impl FnMut(&str, TreeSize, TreeSize),
+    ) -> Result<(), StoreError> {
         let head = self.audited.store.head(self.log.id)?;
         self.check_seen(seen);
         while self.edge.size() < head.size {
@@ -128,7 +151,10 @@ impl Pass<'_> {
             let record = match self.audited.store.record(self.log.id, first) {
                 Ok(Some(record)) => record,
                 Ok(None) => {
-                    self.damage(format!("expected a record at index {first} below size {}, found none", head.size));
+                    self.damage(format!(
+                        "expected a record at index {first} below size {}, found none",
+                        head.size
+                    ));
                     return Ok(());
                 }
                 Err(error @ StoreError::Corrupt { .. }) => {
@@ -146,10 +172,17 @@ impl Pass<'_> {
     }
 
     /// Says whether the walk can go on.
-    fn check_record(&mut self, record: Record, seen: &[(TreeSize, Hash)]) -> Result<bool, StoreError> {
+    fn check_record(
+        &mut self,
+        record: Record,
+        seen: &[(TreeSize, Hash)],
+    ) -> Result<bool, StoreError> {
         let (first, time) = (record.first, record.integrated_time);
         if time < self.time {
-            self.damage(format!("record at index {first}: expected an integrated time of at least {}, found {time}", self.time));
+            self.damage(format!(
+                "record at index {first}: expected an integrated time of at least {}, found {time}",
+                self.time
+            ));
         }
         self.time = time;
         let staged = match restage(&self.edge, record) {
@@ -164,7 +197,11 @@ impl Pass<'_> {
         for (level, index, expected) in &staged.rows.tiles {
             let found = self.audited.store.tile(self.log.id, *level, *index)?;
             if found.as_ref() != Some(expected) {
-                let state = if found.is_some() { "other bytes" } else { "nothing" };
+                let state = if found.is_some() {
+                    "other bytes"
+                } else {
+                    "nothing"
+                };
                 self.damage(format!("tile {index} of level {level}: expected the hashes of its entries, found {state}"));
             }
         }
@@ -174,12 +211,18 @@ impl Pass<'_> {
     }
 
     fn check_batch_row(&mut self, record: &Record) -> Result<(), StoreError> {
-        let Some(last) = record.size().last() else { return Ok(()) };
+        let Some(last) = record.size().last() else {
+            return Ok(());
+        };
         match self.audited.store.batch(self.log.id, last)? {
             Some(row) => {
                 self.expect("first index of the batch row", &record.first, &row.first);
                 self.expect("root of the batch row", &record.root, &row.root);
-                self.expect("time of the batch row", &record.integrated_time, &row.integrated_time);
+                self.expect(
+                    "time of the batch row",
+                    &record.integrated_time,
+                    &row.integrated_time,
+                );
             }
             None => self.damage(format!("expected a batch row for index {last}, found none")),
         }
@@ -196,7 +239,9 @@ impl Pass<'_> {
         let mut index = record.first;
         for (number, entry) in record.entries.iter().enumerate() {
             if rows.get(number).is_none_or(|row| row.leaf != entry.leaf) {
-                self.damage(format!("entry {index}: the view holds other bytes than the journal"));
+                self.damage(format!(
+                    "entry {index}: the view holds other bytes than the journal"
+                ));
             }
             self.check_dedup(index, indexes.get(number).copied().flatten());
             self.check_leaf(index, &entry.leaf, entry.envelope.as_ref());
@@ -208,7 +253,9 @@ impl Pass<'_> {
     fn check_dedup(&mut self, index: LeafIndex, found: Option<LeafIndex>) {
         if found != Some(index) {
             let found = found.map_or_else(|| "none".to_owned(), |found| found.to_string());
-            self.damage(format!("entry {index}: expected its leaf hash to lead to it, found {found}"));
+            self.damage(format!(
+                "entry {index}: expected its leaf hash to lead to it, found {found}"
+            ));
         }
     }
 
@@ -224,14 +271,26 @@ impl Pass<'_> {
         let Some(envelope) = envelope else { return };
         let bytes = match self.envelope_bytes(envelope) {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return self.damage(format!("entry {index}: expected envelope {}, found none", envelope.sha256())),
-            Err(error) => return self.damage(format!("entry {index}: envelope {}: {error}", envelope.sha256())),
+            Ok(None) => {
+                return self.damage(format!(
+                    "entry {index}: expected envelope {}, found none",
+                    envelope.sha256()
+                ));
+            }
+            Err(error) => {
+                return self.damage(format!(
+                    "entry {index}: envelope {}: {error}",
+                    envelope.sha256()
+                ));
+            }
         };
         // Bundles of message signatures hold no envelope to be hashed again.
         if let Ok(envelope) = Envelope::parse(&bytes)
             && envelope.pae_digest(entry.algorithm) != entry.digest
         {
-            self.damage(format!("entry {index}: expected the digest of its envelope's PAE, found another"));
+            self.damage(format!(
+                "entry {index}: expected the digest of its envelope's PAE, found another"
+            ));
         }
     }
 
@@ -245,9 +304,15 @@ impl Pass<'_> {
     /// Nothing that an earlier pass saw has changed.
     fn check_seen(&mut self, seen: &[(TreeSize, Hash)]) {
         let size = self.edge.size();
-        let Some((_, expected)) = seen.iter().find(|(at, _)| *at == size) else { return };
+        let Some((_, expected)) = seen.iter().find(|(at, _)| *at == size) else {
+            return;
+        };
         let found = self.edge.root();
-        self.expect(&format!("root at size {size}, which was seen before"), expected, &found);
+        self.expect(
+            &format!("root at size {size}, which was seen before"),
+            expected,
+            &found,
+        );
     }
 
     fn check_head(&mut self) -> Result<(), StoreError> {
@@ -259,11 +324,19 @@ impl Pass<'_> {
     }
 
     fn check_published(&mut self, vkey: Option<&str>) -> Result<(), StoreError> {
-        let Some(note) = self.audited.published.map(|files| files.read(self.log.name.as_str())).transpose()?.flatten() else {
+        let Some(note) = self
+            .audited
+            .published
+            .map(|files| files.read(self.log.name.as_str()))
+            .transpose()?
+            .flatten()
+        else {
             return Ok(());
         };
         let Some(key) = vkey.and_then(|vkey| VerifierKey::parse(vkey).ok()) else {
-            self.damage("expected a checkpoint key to open the published checkpoint with, found none");
+            self.damage(
+                "expected a checkpoint key to open the published checkpoint with, found none",
+            );
             return Ok(());
         };
         let opened = match checkpoint::open(note.as_bytes(), &key) {
@@ -275,7 +348,11 @@ impl Pass<'_> {
         };
         let published = opened.checkpoint();
         if published.size > self.edge.size() {
-            self.damage(format!("expected at least size {}, which was published, found {}", published.size, self.edge.size()));
+            self.damage(format!(
+                "expected at least size {}, which was published, found {}",
+                published.size,
+                self.edge.size()
+            ));
         } else if published.size == self.edge.size() {
             let found = self.edge.root();
             self.expect("published root", &published.root, &found);

@@ -20,9 +20,14 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic time starts now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that the lint asks for")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that the lint asks for"
+    )]
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
@@ -33,10 +38,15 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that the lint asks for")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that the lint asks for"
+    )]
     fn unix_secs(&self) -> u64 {
         // A machine set before 1970 yields 0; integrated times then stay at the newest record's.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs())
     }
 
     fn monotonic(&self) -> Duration {

@@ -54,15 +54,29 @@ pub struct Permit {
 impl Admission {
     /// An open gate.
     #[must_use]
-    pub fn new(limits: Limits, clock: Arc<dyn Clock>, metrics: Arc<Metrics>, free: FreeDisk) -> Arc<Self> {
+    pub fn new(
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        free: FreeDisk,
+    ) -> Arc<Self> {
         Arc::new(Self {
             limits,
             clock,
             metrics,
             stopping: AtomicBool::new(false),
-            in_flight: Mutex::new(InFlight { bytes: 0, next: 0, admitted: BTreeMap::new() }),
+            in_flight: Mutex::new(InFlight {
+                bytes: 0,
+                next: 0,
+                admitted: BTreeMap::new(),
+            }),
             emptied: Condvar::new(),
-            disk: Disk { free, read_at_ms: AtomicU64::new(u64::MAX), low: AtomicBool::new(false), last: AtomicU64::new(0) },
+            disk: Disk {
+                free,
+                read_at_ms: AtomicU64::new(u64::MAX),
+                low: AtomicBool::new(false),
+                last: AtomicU64::new(0),
+            },
         })
     }
 
@@ -81,26 +95,40 @@ impl Admission {
         let mut in_flight = self.in_flight.lock();
         // Read under the lock that `drain` takes: whoever is in before it is waited for, whoever comes after is refused.
         if self.stopping.load(Ordering::SeqCst) {
-            return Err(Reject::new(RejectKind::Unavailable, "the server is stopping"));
+            return Err(Reject::new(
+                RejectKind::Unavailable,
+                "the server is stopping",
+            ));
         }
         self.check_room(&in_flight, bytes)?;
         let number = in_flight.next;
         in_flight.next += 1;
         in_flight.bytes += bytes;
         in_flight.admitted.insert(number, self.clock.monotonic());
-        self.metrics.set_in_flight(in_flight.admitted.len(), in_flight.bytes);
-        Ok(Permit { gate: Arc::clone(self), number, bytes })
+        self.metrics
+            .set_in_flight(in_flight.admitted.len(), in_flight.bytes);
+        Ok(Permit {
+            gate: Arc::clone(self),
+            number,
+            bytes,
+        })
     }
 
     fn check_room(&self, in_flight: &InFlight, bytes: usize) -> Result<(), Reject> {
         let busy = |limit: usize, what: &str| {
-            Err(Reject::mismatch(RejectKind::Busy, format!("at most {limit} {what} in flight"), "more; ask again in a moment"))
+            Err(Reject::mismatch(
+                RejectKind::Busy,
+                format!("at most {limit} {what} in flight"),
+                "more; ask again in a moment",
+            ))
         };
         if in_flight.admitted.len() >= self.limits.max_submissions_in_flight {
             return busy(self.limits.max_submissions_in_flight, "submissions");
         }
         // A single submission always fits an idle server, whatever the two limits are.
-        if in_flight.bytes > 0 && in_flight.bytes.saturating_add(bytes) > self.limits.max_bytes_in_flight {
+        if in_flight.bytes > 0
+            && in_flight.bytes.saturating_add(bytes) > self.limits.max_bytes_in_flight
+        {
             return busy(self.limits.max_bytes_in_flight, "bytes");
         }
         Ok(())
@@ -109,8 +137,15 @@ impl Admission {
     /// How long the oldest admitted submission has waited.
     #[must_use]
     pub fn oldest_waiting(&self) -> Duration {
-        let oldest = self.in_flight.lock().admitted.first_key_value().map(|(_, at)| *at);
-        oldest.map_or(Duration::ZERO, |at| self.clock.monotonic().saturating_sub(at))
+        let oldest = self
+            .in_flight
+            .lock()
+            .admitted
+            .first_key_value()
+            .map(|(_, at)| *at);
+        oldest.map_or(Duration::ZERO, |at| {
+            self.clock.monotonic().saturating_sub(at)
+        })
     }
 
     /// Free bytes and reserve, when the former is below the latter. Reads the disk at most once a second.
@@ -124,13 +159,17 @@ impl Admission {
             // A disk that cannot be asked is not taken for a full one: the commit itself will tell.
             if let Ok(free) = (self.disk.free)() {
                 self.disk.last.store(free, Ordering::Relaxed);
-                self.disk.low.store(free < self.limits.disk_reserve_bytes, Ordering::Relaxed);
+                self.disk
+                    .low
+                    .store(free < self.limits.disk_reserve_bytes, Ordering::Relaxed);
             }
         }
-        self.disk
-            .low
-            .load(Ordering::Relaxed)
-            .then(|| (self.disk.last.load(Ordering::Relaxed), self.limits.disk_reserve_bytes))
+        self.disk.low.load(Ordering::Relaxed).then(|| {
+            (
+                self.disk.last.load(Ordering::Relaxed),
+                self.limits.disk_reserve_bytes,
+            )
+        })
     }
 
     /// Refuses everybody from now on and waits until all who were admitted have left, or for `limit`.
@@ -138,7 +177,11 @@ impl Admission {
     pub fn drain(&self, limit: Duration) -> bool {
         let mut in_flight = self.in_flight.lock();
         self.stopping.store(true, Ordering::SeqCst);
-        let waited = self.emptied.wait_while_for(&mut in_flight, |in_flight| !in_flight.admitted.is_empty(), limit);
+        let waited = self.emptied.wait_while_for(
+            &mut in_flight,
+            |in_flight| !in_flight.admitted.is_empty(),
+            limit,
+        );
         !waited.timed_out()
     }
 
@@ -153,8 +196,16 @@ impl Permit {
     /// When the submission was admitted, on the gate's monotonic clock.
     #[must_use]
     pub fn waited(&self) -> Duration {
-        let admitted = self.gate.in_flight.lock().admitted.get(&self.number).copied();
-        admitted.map_or(Duration::ZERO, |at| self.gate.clock.monotonic().saturating_sub(at))
+        let admitted = self
+            .gate
+            .in_flight
+            .lock()
+            .admitted
+            .get(&self.number)
+            .copied();
+        admitted.map_or(Duration::ZERO, |at| {
+            self.gate.clock.monotonic().saturating_sub(at)
+        })
     }
 }
 
@@ -163,7 +214,9 @@ impl Drop for Permit {
         let mut in_flight = self.gate.in_flight.lock();
         in_flight.admitted.remove(&self.number);
         in_flight.bytes = in_flight.bytes.saturating_sub(self.bytes);
-        self.gate.metrics.set_in_flight(in_flight.admitted.len(), in_flight.bytes);
+        self.gate
+            .metrics
+            .set_in_flight(in_flight.admitted.len(), in_flight.bytes);
         if in_flight.admitted.is_empty() {
             self.gate.emptied.notify_all();
         }

@@ -57,7 +57,13 @@ pub struct Plan {
 
 /// Gives every entry of a batch its index: the known one, that of an equal entry earlier in the batch, or the next.
 /// `known` are the indexes in the log of all entries in order.
-pub fn plan(edge: &Edge, log: LogId, now: u64, batch: &mut [Pending], known: &[Option<LeafIndex>]) -> Plan {
+pub fn plan(
+    edge: &Edge,
+    log: LogId,
+    now: u64,
+    batch: &mut [Pending],
+    known: &[Option<LeafIndex>],
+) -> Plan {
     let mut known = known.iter().copied();
     let mut fresh: HashMap<Hash, LeafIndex> = HashMap::with_capacity(known.len());
     let mut records = Vec::with_capacity(known.len());
@@ -67,14 +73,25 @@ pub fn plan(edge: &Edge, log: LogId, now: u64, batch: &mut [Pending], known: &[O
         let mut places = Vec::with_capacity(pending.entries.len());
         for entry in pending.entries.drain(..) {
             let leaf_hash = entry.canonical.leaf_hash();
-            let before = known.next().flatten().or_else(|| fresh.get(&leaf_hash).copied());
+            let before = known
+                .next()
+                .flatten()
+                .or_else(|| fresh.get(&leaf_hash).copied());
             let index = before.unwrap_or(next);
             if before.is_none() {
                 fresh.insert(leaf_hash, index);
                 next = following(next);
-                records.push(RecordEntry { leaf: entry.canonical.into_leaf().into(), leaf_hash, envelope: entry.envelope });
+                records.push(RecordEntry {
+                    leaf: entry.canonical.into_leaf().into(),
+                    leaf_hash,
+                    envelope: entry.envelope,
+                });
             }
-            places.push(Placed { index, leaf_hash, duplicate: before.is_some() });
+            places.push(Placed {
+                index,
+                leaf_hash,
+                duplicate: before.is_some(),
+            });
         }
         placed.push(places);
     }

@@ -65,11 +65,18 @@ impl Committer {
     /// Signs a tree that is durable.
     pub fn sign(&self, edge: Edge, growth: Option<Growth>, integrated_time: u64) -> Published {
         let (checkpoint, note) = self.signer.sign(&edge);
-        Published { note, checkpoint, edge, growth, integrated_time }
+        Published {
+            note,
+            checkpoint,
+            edge,
+            growth,
+            integrated_time,
+        }
     }
 
     /// Keeps the checkpoint outside the store, so that a store which went back is noticed at the next start.
     pub fn remember(&self, published: &Published) {
-        self.files.record(self.identity.name.as_str(), &published.note);
+        self.files
+            .record(self.identity.name.as_str(), &published.note);
     }
 }

@@ -16,7 +16,10 @@ impl EventLog {
     /// The journal of a store that holds `count` events.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, count: usize) -> Self {
-        Self { store, next: Mutex::new(u64::try_from(count).ok()) }
+        Self {
+            store,
+            next: Mutex::new(u64::try_from(count).ok()),
+        }
     }
 
     /// Makes an event durable.
@@ -25,7 +28,12 @@ impl EventLog {
     /// The store's; see [`treering_storage::Journal::append_event`].
     pub fn append(&self, event: &Event) -> Result<(), CommitError> {
         let mut next = self.next.lock();
-        let number = next.ok_or_else(|| CommitError::unknown("append event", "an earlier event may or may not have been kept; restart the server"))?;
+        let number = next.ok_or_else(|| {
+            CommitError::unknown(
+                "append event",
+                "an earlier event may or may not have been kept; restart the server",
+            )
+        })?;
         match self.store.append_event(number, event) {
             Ok(()) => {
                 *next = number.checked_add(1);

@@ -162,13 +162,20 @@ impl LogHandle {
             State::Frozen { size, successor } => Err(Reject::new(
                 RejectKind::Frozen,
                 match successor {
-                    Some(successor) => format!("log {} is frozen at size {size}, new entries go to log {successor}", self.identity.name),
+                    Some(successor) => format!(
+                        "log {} is frozen at size {size}, new entries go to log {successor}",
+                        self.identity.name
+                    ),
                     None => format!("log {} is frozen at size {size}", self.identity.name),
                 },
             )),
-            State::Failed { .. } => {
-                Err(Reject::new(RejectKind::Unavailable, format!("log {} stopped after a failed commit; the operator must restart the server", self.identity.name)))
-            }
+            State::Failed { .. } => Err(Reject::new(
+                RejectKind::Unavailable,
+                format!(
+                    "log {} stopped after a failed commit; the operator must restart the server",
+                    self.identity.name
+                ),
+            )),
         }
     }
 
@@ -176,8 +183,13 @@ impl LogHandle {
     pub(crate) fn enqueue(&self, pending: Pending) {
         if let Err(error) = self.queue.try_send(Command::Append(pending)) {
             let reject = match error {
-                TrySendError::Full(_) => Reject::new(RejectKind::Busy, "too many entries wait for their index; ask again in a moment"),
-                TrySendError::Disconnected(_) => Reject::new(RejectKind::Unavailable, "the server is stopping"),
+                TrySendError::Full(_) => Reject::new(
+                    RejectKind::Busy,
+                    "too many entries wait for their index; ask again in a moment",
+                ),
+                TrySendError::Disconnected(_) => {
+                    Reject::new(RejectKind::Unavailable, "the server is stopping")
+                }
             };
             if let Command::Append(pending) = error.into_inner() {
                 // The submitter may have gone away; then nobody waits for this answer.
@@ -189,7 +201,9 @@ impl LogHandle {
     pub(crate) async fn freeze(&self, successor: Option<String>) -> Result<TreeSize, Reject> {
         let stopping = || Reject::new(RejectKind::Unavailable, "the server is stopping");
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Command::Freeze { successor, reply }).map_err(|_| stopping())?;
+        self.queue
+            .try_send(Command::Freeze { successor, reply })
+            .map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?
     }
 
@@ -224,7 +238,13 @@ pub(crate) fn following(index: LeafIndex) -> LeafIndex {
 pub(crate) fn read_fault(log: &LogName, error: &StoreError) -> Reject {
     tracing::error!(%log, %error, "store read failed");
     match error {
-        StoreError::Unavailable { .. } => Reject::new(RejectKind::Unavailable, "the store does not answer; ask again"),
-        _ => Reject::new(RejectKind::Internal, "the store is damaged; the operator must run fsck"),
+        StoreError::Unavailable { .. } => Reject::new(
+            RejectKind::Unavailable,
+            "the store does not answer; ask again",
+        ),
+        _ => Reject::new(
+            RejectKind::Internal,
+            "the store is damaged; the operator must run fsck",
+        ),
     }
 }

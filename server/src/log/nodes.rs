@@ -19,25 +19,47 @@ impl<'a> StoreNodes<'a> {
     /// The nodes of a log's tree up to an edge that is durable.
     #[must_use]
     pub fn new(view: &'a dyn View, log: LogId, edge: &'a Edge) -> Self {
-        Self { view, log, edge, tiles: RefCell::new(Vec::new()) }
+        Self {
+            view,
+            log,
+            edge,
+            tiles: RefCell::new(Vec::new()),
+        }
     }
 
     fn load(&self, level: u8, index: u64) -> Result<HashTile, StoreError> {
-        let missing = || StoreError::Missing { what: format!("tile {index} of level {level}") };
+        let missing = || StoreError::Missing {
+            what: format!("tile {index} of level {level}"),
+        };
         let hashes = match self.view.tile(self.log, level, index)? {
-            Some(bytes) => return HashTile::parse(&bytes, Width::FULL).map_err(|error| StoreError::corrupt(format!("tile {level}/{index}"), "256 hashes", error)),
+            Some(bytes) => {
+                return HashTile::parse(&bytes, Width::FULL).map_err(|error| {
+                    StoreError::corrupt(format!("tile {level}/{index}"), "256 hashes", error)
+                });
+            }
             None if Some(index) == last_tile(self.edge, level) => self.edge.partial(level),
             None => return Err(missing()),
         };
-        let width = u16::try_from(hashes.len()).ok().and_then(Width::new).ok_or_else(missing)?;
+        let width = u16::try_from(hashes.len())
+            .ok()
+            .and_then(Width::new)
+            .ok_or_else(missing)?;
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
-        HashTile::parse(&bytes, width).map_err(|error| StoreError::corrupt(format!("partial tile {level}/{index}"), format!("{} hashes", width.get()), error))
+        HashTile::parse(&bytes, width).map_err(|error| {
+            StoreError::corrupt(
+                format!("partial tile {level}/{index}"),
+                format!("{} hashes", width.get()),
+                error,
+            )
+        })
     }
 }
 
 /// The index of the tile of that level that the edge is writing.
 fn last_tile(edge: &Edge, level: u8) -> Option<u64> {
-    edge.size().get().checked_shr(u32::from(TILE_HEIGHT) * (u32::from(level) + 1))
+    edge.size()
+        .get()
+        .checked_shr(u32::from(TILE_HEIGHT) * (u32::from(level) + 1))
 }
 
 impl Nodes for StoreNodes<'_> {
@@ -59,6 +81,8 @@ impl Nodes for StoreNodes<'_> {
             .iter()
             .find(|(have, _)| *have == key)
             .and_then(|(_, tile)| tile.node(within, position))
-            .ok_or_else(|| StoreError::Missing { what: format!("node {} of level {}", id.index, id.level) })
+            .ok_or_else(|| StoreError::Missing {
+                what: format!("node {} of level {}", id.index, id.level),
+            })
     }
 }

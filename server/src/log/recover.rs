@@ -46,7 +46,9 @@ pub enum OpenError {
         found: Hash,
     },
     /// The file with the published checkpoint does not open with the log's key.
-    #[error("log {name}: the published checkpoint kept beside the database does not open with the log's key {vkey}: {reason}. The key file or the checkpoint file was exchanged; put back the right one")]
+    #[error(
+        "log {name}: the published checkpoint kept beside the database does not open with the log's key {vkey}: {reason}. The key file or the checkpoint file was exchanged; put back the right one"
+    )]
     PublishedFile {
         /// The log.
         name: LogName,
@@ -105,17 +107,46 @@ pub fn describe(events: &[Event]) -> Result<Vec<LogDescription>, OpenError> {
     let mut logs: Vec<LogDescription> = Vec::new();
     for event in events {
         match event {
-            Event::LogAdded { id, name, dialect, origin, .. } => {
+            Event::LogAdded {
+                id,
+                name,
+                dialect,
+                origin,
+                ..
+            } => {
                 let name = LogName::new(name).map_err(|error| OpenError::Events(error.message))?;
-                let dialect = Dialect::parse(dialect).ok_or_else(|| OpenError::Events(format!("unknown dialect {dialect:?}; a newer version wrote it")))?;
+                let dialect = Dialect::parse(dialect).ok_or_else(|| {
+                    OpenError::Events(format!(
+                        "unknown dialect {dialect:?}; a newer version wrote it"
+                    ))
+                })?;
                 if logs.iter().any(|log| log.id == *id || log.name == name) {
-                    return Err(OpenError::Events(format!("log {name} (number {}) was added twice", id.0)));
+                    return Err(OpenError::Events(format!(
+                        "log {name} (number {}) was added twice",
+                        id.0
+                    )));
                 }
-                logs.push(LogDescription { id: *id, name, dialect, origin: origin.clone(), state: State::Active });
+                logs.push(LogDescription {
+                    id: *id,
+                    name,
+                    dialect,
+                    origin: origin.clone(),
+                    state: State::Active,
+                });
             }
-            Event::LogFrozen { id, size, successor, .. } => {
-                let log = logs.iter_mut().find(|log| log.id == *id).ok_or_else(|| OpenError::Events(format!("log number {} was frozen and never added", id.0)))?;
-                log.state = State::Frozen { size: *size, successor: successor.clone() };
+            Event::LogFrozen {
+                id,
+                size,
+                successor,
+                ..
+            } => {
+                let log = logs.iter_mut().find(|log| log.id == *id).ok_or_else(|| {
+                    OpenError::Events(format!("log number {} was frozen and never added", id.0))
+                })?;
+                log.state = State::Frozen {
+                    size: *size,
+                    successor: successor.clone(),
+                };
             }
         }
     }
@@ -126,13 +157,22 @@ pub fn describe(events: &[Event]) -> Result<Vec<LogDescription>, OpenError> {
 ///
 /// # Errors
 /// `Behind` and `OtherTree` for a store that went back, `Corrupt` for one whose rows do not yield the head's root.
-pub fn recover(store: &Arc<dyn Store>, files: &PublishedFiles, identity: &LogIdentity, state: &State) -> Result<(Edge, Head), OpenError> {
+pub fn recover(
+    store: &Arc<dyn Store>,
+    files: &PublishedFiles,
+    identity: &LogIdentity,
+    state: &State,
+) -> Result<(Edge, Head), OpenError> {
     let head = store.head(identity.id)?;
     let edge = Edge::load(store.as_ref(), identity.id, head)?;
     if let State::Frozen { size, .. } = state
         && *size != head.size
     {
-        return Err(OpenError::Behind { name: identity.name.clone(), expected: *size, found: head.size });
+        return Err(OpenError::Behind {
+            name: identity.name.clone(),
+            expected: *size,
+            found: head.size,
+        });
     }
     if let Some(note) = files.read(identity.name.as_str())? {
         check_published(store, identity, &edge, &note)?;
@@ -140,17 +180,35 @@ pub fn recover(store: &Arc<dyn Store>, files: &PublishedFiles, identity: &LogIde
     Ok((edge, head))
 }
 
-fn check_published(store: &Arc<dyn Store>, identity: &LogIdentity, edge: &Edge, note: &str) -> Result<(), OpenError> {
-    let bad = |reason: String| OpenError::PublishedFile { name: identity.name.clone(), vkey: identity.vkey.clone(), reason };
+fn check_published(
+    store: &Arc<dyn Store>,
+    identity: &LogIdentity,
+    edge: &Edge,
+    note: &str,
+) -> Result<(), OpenError> {
+    let bad = |reason: String| OpenError::PublishedFile {
+        name: identity.name.clone(),
+        vkey: identity.vkey.clone(),
+        reason,
+    };
     let key = VerifierKey::parse(&identity.vkey).map_err(|error| bad(error.to_string()))?;
     let opened = checkpoint::open(note.as_bytes(), &key).map_err(|error| bad(error.to_string()))?;
     let (size, expected) = (opened.checkpoint().size, opened.checkpoint().root);
     if size > edge.size() {
-        return Err(OpenError::Behind { name: identity.name.clone(), expected: size, found: edge.size() });
+        return Err(OpenError::Behind {
+            name: identity.name.clone(),
+            expected: size,
+            found: edge.size(),
+        });
     }
     let found = root_from(&StoreNodes::new(store.as_ref(), identity.id, edge), size)?;
     if found != expected {
-        return Err(OpenError::OtherTree { name: identity.name.clone(), size, expected, found });
+        return Err(OpenError::OtherTree {
+            name: identity.name.clone(),
+            size,
+            expected,
+            found,
+        });
     }
     Ok(())
 }
@@ -165,10 +223,19 @@ pub fn root_from(nodes: &StoreNodes<'_>, size: TreeSize) -> Result<Hash, StoreEr
     // The complete subtrees of [0, size) from the largest on: one for each bit of the size (RFC 9162 §2.1.2).
     for level in (0..64_u8).rev() {
         if size.get() >> level & 1 == 1 {
-            hashes.push(nodes.node(NodeId { level, index: begin >> level })?);
+            hashes.push(nodes.node(NodeId {
+                level,
+                index: begin >> level,
+            })?);
             begin += 1 << level;
         }
     }
-    let range = CompactRange::from_parts(size, hashes).map_err(|error| StoreError::corrupt(format!("subtrees of size {size}"), "one for each bit", error))?;
+    let range = CompactRange::from_parts(size, hashes).map_err(|error| {
+        StoreError::corrupt(
+            format!("subtrees of size {size}"),
+            "one for each bit",
+            error,
+        )
+    })?;
     Ok(range.root())
 }

@@ -96,7 +96,9 @@ impl Sequencer {
                 }
                 Ok(command) => return Next::Batch(batch, Some(command)),
                 Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return Next::Batch(batch, Some(Command::Stop)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Next::Batch(batch, Some(Command::Stop));
+                }
             }
         }
         Next::Batch(batch, None)
@@ -107,19 +109,46 @@ impl Sequencer {
         if let Err(reject) = self.handle.check_writable() {
             return refuse(batch, &reject);
         }
-        let hashes: Vec<Hash> = batch.iter().flat_map(|pending| pending.entries.iter().map(|entry| entry.canonical.leaf_hash())).collect();
-        let known = match self.committer.store.indexes(self.handle.identity.id, &hashes) {
+        let hashes: Vec<Hash> = batch
+            .iter()
+            .flat_map(|pending| {
+                pending
+                    .entries
+                    .iter()
+                    .map(|entry| entry.canonical.leaf_hash())
+            })
+            .collect();
+        let known = match self
+            .committer
+            .store
+            .indexes(self.handle.identity.id, &hashes)
+        {
             Ok(known) => known,
             Err(error) => {
                 tracing::error!(log = %self.handle.name(), %error, "dedup lookup failed");
-                return refuse(batch, &Reject::new(RejectKind::Unavailable, "the store does not answer; ask again"));
+                return refuse(
+                    batch,
+                    &Reject::new(
+                        RejectKind::Unavailable,
+                        "the store does not answer; ask again",
+                    ),
+                );
             }
         };
         let before = self.handle.published();
         // A clock that was set back does not take the log with it.
         let now = self.clock.unix_secs().max(before.integrated_time);
-        let plan = plan(&before.edge, self.handle.identity.id, now, &mut batch, &known);
-        let added = plan.staged.as_ref().map_or(0, |staged| staged.record.entries.len());
+        let plan = plan(
+            &before.edge,
+            self.handle.identity.id,
+            now,
+            &mut batch,
+            &known,
+        );
+        let added = plan
+            .staged
+            .as_ref()
+            .map_or(0, |staged| staged.record.entries.len());
         let published = match plan.staged {
             None => before,
             Some(staged) => match self.commit(staged) {
@@ -130,7 +159,14 @@ impl Sequencer {
         self.metrics.batch_sequenced(added, hashes.len() - added);
         for (pending, placed) in batch.into_iter().zip(plan.placed) {
             let envelope_sha256 = pending.envelope_sha256;
-            answer(pending, Ok(Sequenced { placed, envelope_sha256, published: Arc::clone(&published) }));
+            answer(
+                pending,
+                Ok(Sequenced {
+                    placed,
+                    envelope_sha256,
+                    published: Arc::clone(&published),
+                }),
+            );
         }
     }
 
@@ -150,7 +186,11 @@ impl Sequencer {
             }
             Err(CommitError::Full { free, reserve }) => {
                 tracing::error!(log = %self.handle.name(), free, reserve, "disk is full, batch refused");
-                Err(Reject::mismatch(RejectKind::Unavailable, format!("at least {reserve} bytes of free disk"), free.to_string()))
+                Err(Reject::mismatch(
+                    RejectKind::Unavailable,
+                    format!("at least {reserve} bytes of free disk"),
+                    free.to_string(),
+                ))
             }
             Err(error) => Err(self.fail(&error)),
         }
@@ -159,23 +199,35 @@ impl Sequencer {
     /// What landed is unknown, so this log must not go on before it has been read again from the store.
     fn fail(&self, error: &CommitError) -> Reject {
         tracing::error!(log = %self.handle.name(), %error, "commit failed, the log stops");
-        self.handle.set_state(State::Failed { reason: error.to_string() });
-        Reject::new(RejectKind::Unavailable, "a commit failed and the log stops; whether the entry was kept shows after the server's restart, submit it again then")
+        self.handle.set_state(State::Failed {
+            reason: error.to_string(),
+        });
+        Reject::new(
+            RejectKind::Unavailable,
+            "a commit failed and the log stops; whether the entry was kept shows after the server's restart, submit it again then",
+        )
     }
 
     fn freeze(&self, successor: Option<String>) -> Result<TreeSize, Reject> {
         self.handle.check_writable()?;
         let size = self.handle.published().checkpoint.size;
-        let event = Event::LogFrozen { id: self.handle.identity.id, size, successor: successor.clone(), at: self.clock.unix_secs() };
+        let event = Event::LogFrozen {
+            id: self.handle.identity.id,
+            size,
+            successor: successor.clone(),
+            at: self.clock.unix_secs(),
+        };
         match self.events.append(&event) {
             Ok(()) => {
                 self.handle.set_state(State::Frozen { size, successor });
                 tracing::info!(log = %self.handle.name(), size = size.get(), "log frozen");
                 Ok(size)
             }
-            Err(CommitError::Full { free, reserve }) => {
-                Err(Reject::mismatch(RejectKind::Unavailable, format!("at least {reserve} bytes of free disk"), free.to_string()))
-            }
+            Err(CommitError::Full { free, reserve }) => Err(Reject::mismatch(
+                RejectKind::Unavailable,
+                format!("at least {reserve} bytes of free disk"),
+                free.to_string(),
+            )),
             Err(error) => Err(self.fail(&error)),
         }
     }

@@ -19,11 +19,17 @@ impl Signer {
     /// # Errors
     /// If the origin is no valid key name.
     pub fn new(origin: &str, key: SigningKey) -> Result<Self, OpenError> {
-        let bad = |reason: String| OpenError::BadOrigin { origin: origin.to_owned(), reason };
+        let bad = |reason: String| OpenError::BadOrigin {
+            origin: origin.to_owned(),
+            reason,
+        };
         let name = KeyName::new(origin).map_err(|error| bad(error.to_string()))?;
         let parsed = Origin::new(origin).map_err(|error| bad(error.to_string()))?;
         let note = NoteSigner::new(name, key).map_err(|error| bad(error.to_string()))?;
-        Ok(Self { origin: parsed, note })
+        Ok(Self {
+            origin: parsed,
+            note,
+        })
     }
 
     /// The public key.
@@ -36,8 +42,14 @@ impl Signer {
     /// the same tree again yields the same bytes.
     #[must_use]
     pub fn sign(&self, edge: &Edge) -> (Checkpoint, String) {
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size: edge.size(), root: edge.root(), extensions: Vec::new() };
-        let note = checkpoint::sign(&checkpoint, &self.note).expect("an origin that was checked, and no extension line, make a valid note");
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: edge.size(),
+            root: edge.root(),
+            extensions: Vec::new(),
+        };
+        let note = checkpoint::sign(&checkpoint, &self.note)
+            .expect("an origin that was checked, and no extension line, make a valid note");
         (checkpoint, note)
     }
 }

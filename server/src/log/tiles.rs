@@ -18,7 +18,11 @@ impl LogHandle {
     pub fn tile(&self, tile: Tile) -> Result<Option<Bytes>, Reject> {
         let published = self.published();
         let (level, index, width) = match tile {
-            Tile::Hash { level, index, width } => (level, index, width),
+            Tile::Hash {
+                level,
+                index,
+                width,
+            } => (level, index, width),
             Tile::Entries { index, width } => (0, index, width),
         };
         let live = tile::width_at(level, index, published.checkpoint.size);
@@ -31,19 +35,43 @@ impl LogHandle {
         }
     }
 
-    fn hash_tile(&self, published: &Published, level: u8, index: u64, width: Width) -> Result<Option<Bytes>, Reject> {
+    fn hash_tile(
+        &self,
+        published: &Published,
+        level: u8,
+        index: u64,
+        width: Width,
+    ) -> Result<Option<Bytes>, Reject> {
         let len = usize::from(width.get()) * Hash::LEN;
-        let stored = self.store.tile(self.identity.id, level, index).map_err(|error| read_fault(self.name(), &error))?;
+        let stored = self
+            .store
+            .tile(self.identity.id, level, index)
+            .map_err(|error| read_fault(self.name(), &error))?;
         if let Some(full) = stored {
             return Ok(full.get(..len).map(|_| full.slice(..len)));
         }
-        let hashes = published.edge.partial(level).get(..usize::from(width.get()));
+        let hashes = published
+            .edge
+            .partial(level)
+            .get(..usize::from(width.get()));
         Ok(hashes.map(|hashes| hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()))
     }
 
     fn bundle(&self, index: u64, width: Width) -> Result<Bytes, Reject> {
-        let damaged = |error: &dyn std::fmt::Display| read_fault(self.name(), &treering_storage::StoreError::corrupt(format!("bundle {index}"), format!("{} entries", width.get()), error));
-        let from = index.checked_mul(u64::from(TILE_WIDTH)).and_then(LeafIndex::new).ok_or_else(|| damaged(&"index beyond the largest tree"))?;
+        let damaged = |error: &dyn std::fmt::Display| {
+            read_fault(
+                self.name(),
+                &treering_storage::StoreError::corrupt(
+                    format!("bundle {index}"),
+                    format!("{} entries", width.get()),
+                    error,
+                ),
+            )
+        };
+        let from = index
+            .checked_mul(u64::from(TILE_WIDTH))
+            .and_then(LeafIndex::new)
+            .ok_or_else(|| damaged(&"index beyond the largest tree"))?;
         let rows = self
             .store
             .entries(self.identity.id, from, usize::from(width.get()))
@@ -51,7 +79,8 @@ impl LogHandle {
         if rows.len() != usize::from(width.get()) {
             return Err(damaged(&rows.len()));
         }
-        let bytes = entry_bundle::encode(rows.iter().map(|row| row.leaf.as_ref())).map_err(|error| damaged(&error))?;
+        let bytes = entry_bundle::encode(rows.iter().map(|row| row.leaf.as_ref()))
+            .map_err(|error| damaged(&error))?;
         Ok(bytes.into())
     }
 }

@@ -29,10 +29,16 @@ impl VerifyPool {
         let workers = (0..workers.max(1))
             .map(|number| {
                 let receiver = receiver.clone();
-                std::thread::Builder::new().name(format!("verify-{number}")).spawn(move || work(&receiver))
+                std::thread::Builder::new()
+                    .name(format!("verify-{number}"))
+                    .spawn(move || work(&receiver))
             })
             .collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Self { queue: Mutex::new(Some(sender)), workers: Mutex::new(workers), metrics })
+        Ok(Self {
+            queue: Mutex::new(Some(sender)),
+            workers: Mutex::new(workers),
+            metrics,
+        })
     }
 
     /// Queues a job, or refuses it at once.
@@ -41,15 +47,24 @@ impl VerifyPool {
     /// `Busy` when the queue is full, `Unavailable` after [`VerifyPool::stop`].
     pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Reject> {
         let Some(queue) = self.queue.lock().clone() else {
-            return Err(Reject::new(RejectKind::Unavailable, "the server is stopping"));
+            return Err(Reject::new(
+                RejectKind::Unavailable,
+                "the server is stopping",
+            ));
         };
         match queue.try_send(Box::new(job)) {
             Ok(()) => {
                 self.metrics.set_verify_queue(queue.len());
                 Ok(())
             }
-            Err(TrySendError::Full(_)) => Err(Reject::new(RejectKind::Busy, "too many signatures wait to be verified; ask again in a moment")),
-            Err(TrySendError::Disconnected(_)) => Err(Reject::new(RejectKind::Unavailable, "the server is stopping")),
+            Err(TrySendError::Full(_)) => Err(Reject::new(
+                RejectKind::Busy,
+                "too many signatures wait to be verified; ask again in a moment",
+            )),
+            Err(TrySendError::Disconnected(_)) => Err(Reject::new(
+                RejectKind::Unavailable,
+                "the server is stopping",
+            )),
         }
     }
 

@@ -15,7 +15,10 @@ use ed25519_dalek::SigningKey;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use treering_api::log::{Dialect, Entry, EntryId, EntryStream, Log, LogInfo, LogName, SignedCheckpoint, Submission, Submitted};
+use treering_api::log::{
+    Dialect, Entry, EntryId, EntryStream, Log, LogInfo, LogName, SignedCheckpoint, Submission,
+    Submitted,
+};
 use treering_api::reject::{Reject, RejectKind};
 use treering_storage::envelopes::EnvelopeFiles;
 use treering_storage::published::PublishedFiles;
@@ -103,10 +106,21 @@ impl Service {
         let free = {
             let probe = Arc::new(parts.free_disk);
             let for_admission = Arc::clone(&probe);
-            (Box::new(move || probe()) as FreeDisk, Box::new(move || for_admission()) as FreeDisk)
+            (
+                Box::new(move || probe()) as FreeDisk,
+                Box::new(move || for_admission()) as FreeDisk,
+            )
         };
-        let parts = ServiceParts { free_disk: free.0, ..parts };
-        let admission = Admission::new(parts.limits.clone(), Arc::clone(&parts.clock), Arc::clone(&parts.metrics), free.1);
+        let parts = ServiceParts {
+            free_disk: free.0,
+            ..parts
+        };
+        let admission = Admission::new(
+            parts.limits.clone(),
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.metrics),
+            free.1,
+        );
         let service = Self {
             admission,
             pool,
@@ -120,7 +134,10 @@ impl Service {
             parts,
         };
         for description in descriptions {
-            let key = (service.parts.keys)(&description.name).map_err(|reason| OpenError::Key { name: description.name.to_string(), reason })?;
+            let key = (service.parts.keys)(&description.name).map_err(|reason| OpenError::Key {
+                name: description.name.to_string(),
+                reason,
+            })?;
             service.start_log(description, key)?;
         }
         Ok(Arc::new(service))
@@ -135,8 +152,18 @@ impl Service {
             origin: description.origin,
             vkey: signer.verifier().to_string(),
         });
-        let (edge, head) = recover(&self.parts.store, &self.parts.published, &identity, &description.state)?;
-        let committer = Committer { identity: Arc::clone(&identity), store: Arc::clone(&self.parts.store), signer, files: Arc::clone(&self.parts.published) };
+        let (edge, head) = recover(
+            &self.parts.store,
+            &self.parts.published,
+            &identity,
+            &description.state,
+        )?;
+        let committer = Committer {
+            identity: Arc::clone(&identity),
+            store: Arc::clone(&self.parts.store),
+            signer,
+            files: Arc::clone(&self.parts.published),
+        };
         let published = committer.sign(edge, None, head.integrated_time);
         committer.remember(&published);
         let metrics = self.parts.metrics.log(&identity.name);
@@ -145,7 +172,14 @@ impl Service {
         tracing::info!(log = %identity.name, size = published.checkpoint.size.get(), root = %published.checkpoint.root, "log opened");
         // Room for every admitted submission and for the commands beside them.
         let (queue, receiver) = bounded(self.parts.limits.max_submissions_in_flight + 16);
-        let handle = LogHandle::new(identity, Arc::clone(&self.parts.store), published, description.state, queue, self.failure.clone());
+        let handle = LogHandle::new(
+            identity,
+            Arc::clone(&self.parts.store),
+            published,
+            description.state,
+            queue,
+            self.failure.clone(),
+        );
         let sequencer = Sequencer {
             handle: Arc::clone(&handle),
             committer,
@@ -156,7 +190,9 @@ impl Service {
             metrics,
             last_commit: Duration::ZERO,
         };
-        let thread = std::thread::Builder::new().name(format!("seq-{}", handle.name())).spawn(move || sequencer.run())?;
+        let thread = std::thread::Builder::new()
+            .name(format!("seq-{}", handle.name()))
+            .spawn(move || sequencer.run())?;
         self.threads.lock().push(thread);
         self.logs.write().push(handle);
         Ok(())
@@ -179,7 +215,11 @@ impl Service {
         found.cloned().ok_or_else(|| {
             let names: Vec<&str> = logs.iter().map(|log| log.name().as_str()).collect();
             let found = name.map_or("no log", LogName::as_str);
-            Reject::mismatch(RejectKind::NotFound, format!("one of the logs {names:?}"), found)
+            Reject::mismatch(
+                RejectKind::NotFound,
+                format!("one of the logs {names:?}"),
+                found,
+            )
         })
     }
 
@@ -187,7 +227,9 @@ impl Service {
     #[must_use]
     pub fn default_log(&self, dialect: Dialect) -> Option<Arc<LogHandle>> {
         let logs = self.logs.read();
-        newest(&logs, dialect, true).or_else(|| newest(&logs, dialect, false)).cloned()
+        newest(&logs, dialect, true)
+            .or_else(|| newest(&logs, dialect, false))
+            .cloned()
     }
 
     /// All logs in the order they were added.
@@ -200,15 +242,34 @@ impl Service {
     ///
     /// # Errors
     /// `Malformed` if the name or origin is taken, `Unavailable` if the store fails.
-    pub fn add_log(&self, name: &LogName, dialect: Dialect, origin: &str, key: SigningKey) -> Result<Arc<LogHandle>, Reject> {
+    pub fn add_log(
+        &self,
+        name: &LogName,
+        dialect: Dialect,
+        origin: &str,
+        key: SigningKey,
+    ) -> Result<Arc<LogHandle>, Reject> {
         let _one_at_a_time = self.adding.lock();
         let handles = self.handles();
-        if handles.iter().any(|log| log.name() == name || log.origin() == origin) {
-            return Err(Reject::malformed("a name and an origin that no log of this server has", format!("{name} with origin {origin}")));
+        if handles
+            .iter()
+            .any(|log| log.name() == name || log.origin() == origin)
+        {
+            return Err(Reject::malformed(
+                "a name and an origin that no log of this server has",
+                format!("{name} with origin {origin}"),
+            ));
         }
         // The origin is checked before the event is written: an event is for ever.
-        Signer::new(origin, key.clone()).map_err(|error| Reject::new(RejectKind::Malformed, error.to_string()))?;
-        let id = LogId(handles.iter().map(|log| log.identity.id.0 + 1).max().unwrap_or(0));
+        Signer::new(origin, key.clone())
+            .map_err(|error| Reject::new(RejectKind::Malformed, error.to_string()))?;
+        let id = LogId(
+            handles
+                .iter()
+                .map(|log| log.identity.id.0 + 1)
+                .max()
+                .unwrap_or(0),
+        );
         let added = Event::LogAdded {
             id,
             name: name.to_string(),
@@ -217,13 +278,25 @@ impl Service {
             created: self.parts.clock.unix_secs(),
         };
         self.events.append(&added).map_err(|error| match error {
-            CommitError::Full { free, reserve } => {
-                Reject::mismatch(RejectKind::Unavailable, format!("at least {reserve} bytes of free disk"), free.to_string())
-            }
-            error => Reject::new(RejectKind::Unavailable, format!("the log may or may not have been added, restart the server: {error}")),
+            CommitError::Full { free, reserve } => Reject::mismatch(
+                RejectKind::Unavailable,
+                format!("at least {reserve} bytes of free disk"),
+                free.to_string(),
+            ),
+            error => Reject::new(
+                RejectKind::Unavailable,
+                format!("the log may or may not have been added, restart the server: {error}"),
+            ),
         })?;
-        let description = LogDescription { id, name: name.clone(), dialect, origin: origin.to_owned(), state: State::Active };
-        self.start_log(description, key).map_err(|error| Reject::new(RejectKind::Internal, error.to_string()))?;
+        let description = LogDescription {
+            id,
+            name: name.clone(),
+            dialect,
+            origin: origin.to_owned(),
+            state: State::Active,
+        };
+        self.start_log(description, key)
+            .map_err(|error| Reject::new(RejectKind::Internal, error.to_string()))?;
         self.log(Some(name))
     }
 
@@ -231,11 +304,17 @@ impl Service {
     ///
     /// # Errors
     /// `Frozen` if it is frozen already, `NotFound`, `Unavailable`.
-    pub async fn freeze(&self, name: &LogName, successor: Option<&LogName>) -> Result<TreeSize, Reject> {
+    pub async fn freeze(
+        &self,
+        name: &LogName,
+        successor: Option<&LogName>,
+    ) -> Result<TreeSize, Reject> {
         if let Some(successor) = successor {
             self.log(Some(successor))?.check_writable()?;
         }
-        self.log(Some(name))?.freeze(successor.map(ToString::to_string)).await
+        self.log(Some(name))?
+            .freeze(successor.map(ToString::to_string))
+            .await
     }
 
     /// How the service is.
@@ -286,7 +365,9 @@ impl Service {
 }
 
 fn newest(logs: &[Arc<LogHandle>], dialect: Dialect, active: bool) -> Option<&Arc<LogHandle>> {
-    logs.iter().rev().find(|log| log.dialect() == dialect && (!active || !log.is_frozen()))
+    logs.iter()
+        .rev()
+        .find(|log| log.dialect() == dialect && (!active || !log.is_frozen()))
 }
 
 #[async_trait]
@@ -297,16 +378,30 @@ impl Log for Service {
         self.finish(&handle, answer).await
     }
 
-    async fn submit_batch(&self, log: Option<&LogName>, submissions: Vec<Submission>) -> Vec<Submitted> {
+    async fn submit_batch(
+        &self,
+        log: Option<&LogName>,
+        submissions: Vec<Submission>,
+    ) -> Vec<Submitted> {
         self.submit_all(log, submissions).await
     }
 
-    async fn entry(&self, log: Option<&LogName>, id: EntryId, size: Option<TreeSize>) -> Result<Entry, Reject> {
+    async fn entry(
+        &self,
+        log: Option<&LogName>,
+        id: EntryId,
+        size: Option<TreeSize>,
+    ) -> Result<Entry, Reject> {
         let handle = self.log(log)?;
         read::blocking(move || handle.read_entry(id, size)).await
     }
 
-    async fn consistency(&self, log: Option<&LogName>, from: TreeSize, to: Option<TreeSize>) -> Result<ConsistencyProof, Reject> {
+    async fn consistency(
+        &self,
+        log: Option<&LogName>,
+        from: TreeSize,
+        to: Option<TreeSize>,
+    ) -> Result<ConsistencyProof, Reject> {
         let handle = self.log(log)?;
         read::blocking(move || handle.prove_consistency(from, to)).await
     }
@@ -315,7 +410,11 @@ impl Log for Service {
         Ok(read::signed_checkpoint(&self.log(log)?.published()))
     }
 
-    async fn wait(&self, log: Option<&LogName>, index: LeafIndex) -> Result<SignedCheckpoint, Reject> {
+    async fn wait(
+        &self,
+        log: Option<&LogName>,
+        index: LeafIndex,
+    ) -> Result<SignedCheckpoint, Reject> {
         let handle = self.log(log)?;
         self.wait_for(&handle, index).await
     }
@@ -329,7 +428,10 @@ impl Log for Service {
     }
 
     async fn envelope(&self, sha256: Hash) -> Result<Bytes, Reject> {
-        let (store, files) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.envelopes));
+        let (store, files) = (
+            Arc::clone(&self.parts.store),
+            Arc::clone(&self.parts.envelopes),
+        );
         read::blocking(move || read::envelope(store.as_ref(), &files, sha256)).await
     }
 }

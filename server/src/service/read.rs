@@ -20,7 +20,9 @@ use crate::log::nodes::StoreNodes;
 use crate::log::{LogHandle, following, read_fault};
 
 /// Runs what reads the store on a thread that may block.
-pub(super) async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, Reject> + Send + 'static) -> Result<T, Reject> {
+pub(super) async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, Reject> + Send + 'static,
+) -> Result<T, Reject> {
     match tokio::task::spawn_blocking(read).await {
         Ok(result) => result,
         Err(_) => Err(Reject::new(RejectKind::Internal, "a read panicked")),
@@ -28,19 +30,34 @@ pub(super) async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T,
 }
 
 pub(super) fn signed_checkpoint(published: &Published) -> SignedCheckpoint {
-    SignedCheckpoint { note: published.note.clone(), checkpoint: published.checkpoint.clone() }
+    SignedCheckpoint {
+        note: published.note.clone(),
+        checkpoint: published.checkpoint.clone(),
+    }
 }
 
-pub(super) fn envelope(store: &dyn Store, files: &EnvelopeFiles, sha256: Hash) -> Result<Bytes, Reject> {
+pub(super) fn envelope(
+    store: &dyn Store,
+    files: &EnvelopeFiles,
+    sha256: Hash,
+) -> Result<Bytes, Reject> {
     let fault = |error: &dyn std::fmt::Display| {
         tracing::error!(%sha256, %error, "envelope read failed");
-        Reject::new(RejectKind::Internal, "the store is damaged; the operator must run fsck")
+        Reject::new(
+            RejectKind::Internal,
+            "the store is damaged; the operator must run fsck",
+        )
     };
     if let Some(bytes) = store.envelope(sha256).map_err(|error| fault(&error))? {
         return Ok(bytes);
     }
     let kept = files.read(sha256).map_err(|error| fault(&error))?;
-    kept.ok_or_else(|| Reject::new(RejectKind::NotFound, format!("no envelope with sha256 {sha256} is kept here")))
+    kept.ok_or_else(|| {
+        Reject::new(
+            RejectKind::NotFound,
+            format!("no envelope with sha256 {sha256} is kept here"),
+        )
+    })
 }
 
 impl LogHandle {
@@ -54,14 +71,28 @@ impl LogHandle {
         if !newest.contains(index) {
             let wanted = match id {
                 EntryId::Index(_) => format!("an index below size {newest} of log {}", self.name()),
-                EntryId::LeafHash(_) => format!("an entry under the newest checkpoint (size {newest}) of log {}", self.name()),
+                EntryId::LeafHash(_) => format!(
+                    "an entry under the newest checkpoint (size {newest}) of log {}",
+                    self.name()
+                ),
             };
-            return Err(Reject::mismatch(RejectKind::NotFound, wanted, index.to_string()));
+            return Err(Reject::mismatch(
+                RejectKind::NotFound,
+                wanted,
+                index.to_string(),
+            ));
         }
         let size = size.unwrap_or(newest);
         if size > newest || !size.contains(index) {
-            let expected = format!("a size from {} to {newest} for index {index}", following(index));
-            return Err(Reject::mismatch(RejectKind::OutOfRange, expected, size.to_string()));
+            let expected = format!(
+                "a size from {} to {newest} for index {index}",
+                following(index)
+            );
+            return Err(Reject::mismatch(
+                RejectKind::OutOfRange,
+                expected,
+                size.to_string(),
+            ));
         }
         let mut entry = self.read_at(index, &published)?;
         entry.proof = Some(self.prove_in(index, size, &published)?);
@@ -69,56 +100,111 @@ impl LogHandle {
     }
 
     fn find(&self, leaf_hash: &Hash) -> Result<LeafIndex, Reject> {
-        let found = self.store.indexes(self.identity.id, std::slice::from_ref(leaf_hash)).map_err(|error| read_fault(self.name(), &error))?;
-        found
-            .first()
-            .copied()
-            .flatten()
-            .ok_or_else(|| Reject::mismatch(RejectKind::NotFound, format!("a leaf hash of log {}", self.name()), leaf_hash.to_string()))
+        let found = self
+            .store
+            .indexes(self.identity.id, std::slice::from_ref(leaf_hash))
+            .map_err(|error| read_fault(self.name(), &error))?;
+        found.first().copied().flatten().ok_or_else(|| {
+            Reject::mismatch(
+                RejectKind::NotFound,
+                format!("a leaf hash of log {}", self.name()),
+                leaf_hash.to_string(),
+            )
+        })
     }
 
     /// The entry without a proof. The index is below the published size.
     pub(super) fn read_at(&self, index: LeafIndex, published: &Published) -> Result<Entry, Reject> {
-        debug_assert!(published.checkpoint.size.contains(index), "callers check the size");
-        self.read_range(index, 1)?.pop().ok_or_else(|| Reject::new(RejectKind::Internal, format!("entry {index} is not in the store")))
+        debug_assert!(
+            published.checkpoint.size.contains(index),
+            "callers check the size"
+        );
+        self.read_range(index, 1)?.pop().ok_or_else(|| {
+            Reject::new(
+                RejectKind::Internal,
+                format!("entry {index} is not in the store"),
+            )
+        })
     }
 
     /// Entries without proofs, from `from` on, at most `count`.
     pub(super) fn read_range(&self, from: LeafIndex, count: usize) -> Result<Vec<Entry>, Reject> {
         let fault = |error: &_| read_fault(self.name(), error);
-        let rows = self.store.entries(self.identity.id, from, count).map_err(|error| fault(&error))?;
+        let rows = self
+            .store
+            .entries(self.identity.id, from, count)
+            .map_err(|error| fault(&error))?;
         let mut entries = Vec::with_capacity(rows.len());
         let mut index = from;
         let mut batch = None;
         for row in rows {
-            let known = batch.filter(|batch: &treering_storage::BatchRow| batch.size.contains(index));
+            let known =
+                batch.filter(|batch: &treering_storage::BatchRow| batch.size.contains(index));
             let current = match known {
                 Some(known) => Some(known),
-                None => self.store.batch(self.identity.id, index).map_err(|error| fault(&error))?,
+                None => self
+                    .store
+                    .batch(self.identity.id, index)
+                    .map_err(|error| fault(&error))?,
             };
-            let integrated_time = current.ok_or_else(|| Reject::new(RejectKind::Internal, format!("entry {index} is in no batch")))?.integrated_time;
+            let integrated_time = current
+                .ok_or_else(|| {
+                    Reject::new(
+                        RejectKind::Internal,
+                        format!("entry {index} is in no batch"),
+                    )
+                })?
+                .integrated_time;
             batch = current;
-            entries.push(Entry { log: self.name().clone(), index, leaf: row.leaf, envelope_sha256: row.envelope_sha256, integrated_time, proof: None });
+            entries.push(Entry {
+                log: self.name().clone(),
+                index,
+                leaf: row.leaf,
+                envelope_sha256: row.envelope_sha256,
+                integrated_time,
+                proof: None,
+            });
             index = following(index);
         }
         Ok(entries)
     }
 
     /// The inclusion proof of an index in the tree of `size`, which is at most the published one.
-    pub(super) fn prove_in(&self, index: LeafIndex, size: TreeSize, published: &Published) -> Result<SignedInclusion, Reject> {
+    pub(super) fn prove_in(
+        &self,
+        index: LeafIndex,
+        size: TreeSize,
+        published: &Published,
+    ) -> Result<SignedInclusion, Reject> {
         let nodes = StoreNodes::new(self.store.as_ref(), self.identity.id, &published.edge);
-        let inclusion = inclusion::prove(index, size, &nodes).map_err(|error| self.proof_fault(&error))?;
-        let checkpoint = if size == published.checkpoint.size { published.note.clone() } else { String::new() };
-        Ok(SignedInclusion { inclusion, checkpoint })
+        let inclusion =
+            inclusion::prove(index, size, &nodes).map_err(|error| self.proof_fault(&error))?;
+        let checkpoint = if size == published.checkpoint.size {
+            published.note.clone()
+        } else {
+            String::new()
+        };
+        Ok(SignedInclusion {
+            inclusion,
+            checkpoint,
+        })
     }
 
-    pub(super) fn prove_consistency(&self, from: TreeSize, to: Option<TreeSize>) -> Result<ConsistencyProof, Reject> {
+    pub(super) fn prove_consistency(
+        &self,
+        from: TreeSize,
+        to: Option<TreeSize>,
+    ) -> Result<ConsistencyProof, Reject> {
         let published = self.published();
         let newest = published.checkpoint.size;
         let to = to.unwrap_or(newest);
         if from > to || to > newest {
             let expected = format!("from <= to <= {newest}, the size of the newest checkpoint");
-            return Err(Reject::mismatch(RejectKind::OutOfRange, expected, format!("from {from} to {to}")));
+            return Err(Reject::mismatch(
+                RejectKind::OutOfRange,
+                expected,
+                format!("from {from} to {to}"),
+            ));
         }
         let nodes = StoreNodes::new(self.store.as_ref(), self.identity.id, &published.edge);
         consistency::prove(from, to, &nodes).map_err(|error| self.proof_fault(&error))
@@ -126,12 +212,19 @@ impl LogHandle {
 
     fn proof_fault(&self, error: &dyn std::fmt::Display) -> Reject {
         tracing::error!(log = %self.name(), %error, "proof failed");
-        Reject::new(RejectKind::Internal, "the tree could not be read; the operator must run fsck")
+        Reject::new(
+            RejectKind::Internal,
+            "the tree could not be read; the operator must run fsck",
+        )
     }
 }
 
 impl Service {
-    pub(super) async fn wait_for(&self, handle: &LogHandle, index: LeafIndex) -> Result<SignedCheckpoint, Reject> {
+    pub(super) async fn wait_for(
+        &self,
+        handle: &LogHandle,
+        index: LeafIndex,
+    ) -> Result<SignedCheckpoint, Reject> {
         let mut sizes = handle.watch();
         let limit = self.parts.limits.max_wait;
         tokio::select! {
@@ -157,7 +250,9 @@ impl Service {
             closing: self.closing.clone(),
             failed: false,
         };
-        Box::pin(stream::unfold(tail, |mut tail| async move { tail.step().await.map(|item| (item, tail)) }))
+        Box::pin(stream::unfold(tail, |mut tail| async move {
+            tail.step().await.map(|item| (item, tail))
+        }))
     }
 }
 
@@ -196,7 +291,10 @@ impl Tail {
                 self.ready.extend(entries);
                 match self.ready.pop_front() {
                     Some(entry) => Some(Ok(entry)),
-                    None => self.fail(Reject::new(RejectKind::Internal, format!("entry {next} is not in the store"))),
+                    None => self.fail(Reject::new(
+                        RejectKind::Internal,
+                        format!("entry {next} is not in the store"),
+                    )),
                 }
             }
             Err(reject) => self.fail(reject),

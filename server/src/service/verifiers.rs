@@ -17,7 +17,10 @@ impl VerifierCache {
     /// An empty cache of at most that many.
     #[must_use]
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity.max(1), parsed: Mutex::new(HashMap::new()) }
+        Self {
+            capacity: capacity.max(1),
+            parsed: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Parses a key or certificate, PEM or DER, or takes the one parsed before.
@@ -28,7 +31,8 @@ impl VerifierCache {
         if let Some(known) = self.parsed.lock().get(bytes) {
             return Ok(known.clone());
         }
-        let material = VerifierMaterial::from_pem_or_der(bytes).map_err(|error| Reject::new(RejectKind::Malformed, format!("verifier: {error}")))?;
+        let material = VerifierMaterial::from_pem_or_der(bytes)
+            .map_err(|error| Reject::new(RejectKind::Malformed, format!("verifier: {error}")))?;
         let mut parsed = self.parsed.lock();
         if parsed.len() >= self.capacity {
             // Emptying now and then is cheaper than keeping an order, and a parse costs microseconds.
