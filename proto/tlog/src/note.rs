@@ -2,7 +2,7 @@
 //!
 //! A note is a text and lines of signatures under it. [`SignedNote::parse`] says nothing about who
 //! signed; [`SignedNote::verify`] does.
-#![deny(clippy::indexing_slicing)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod ecdsa;
 mod key;

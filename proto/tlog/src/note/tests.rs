@@ -49,7 +49,10 @@ fn strangers_are_ignored_and_someone_must_be_known() {
     assert_eq!(note.verify(&[]).map(|_| ()), refused);
     // A key of an unknown type never verifies, even if the name and the id are the ones on the line.
     let unknown = key("PeterNeumann+c74f20a3+Bqqq");
-    assert_eq!(note.verify(&[unknown.clone()]).map(|_| ()), refused);
+    assert_eq!(
+        note.verify(std::slice::from_ref(&unknown)).map(|_| ()),
+        refused
+    );
     let keys = [key(EXAMPLE_KEY), unknown, key(NEUMANN_KEY)];
     assert_eq!(note.verify(&keys).unwrap().signatures()[0].key, &keys[2]);
 }
