@@ -1,0 +1,45 @@
+//! The bodies of the fuzz targets: ordinary functions that panic if a parser does not keep its promise.
+//! `targets/*.rs` hands them to libFuzzer, `tests/seeds.rs` runs them over the seeds on any toolchain.
+
+use std::fmt::Debug;
+
+pub mod tlog;
+
+/// Every target by the name of its file in `targets/` and of its folder in `seeds/`.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("checkpoint", tlog::checkpoint),
+    ("decimal", tlog::decimal),
+    ("entry_bundle", tlog::entry_bundle),
+    ("hash", tlog::hash),
+    ("hash_tile", tlog::hash_tile),
+    ("merkle_proof", tlog::merkle_proof),
+    ("note", tlog::note),
+    ("proof_file", tlog::proof_file),
+    ("signature_line", tlog::signature_line),
+    ("tile_path", tlog::tile_path),
+    ("vkey", tlog::vkey),
+];
+
+/// What is accepted must be written again as the same bytes.
+///
+/// # Panics
+/// If it is not.
+pub fn round_trip<T, E, B>(input: &[u8], parsed: Result<T, E>, encode: impl FnOnce(&T) -> B)
+where
+    T: Debug,
+    B: AsRef<[u8]>,
+{
+    if let Ok(value) = parsed {
+        let encoded = encode(&value);
+        let texts = (
+            String::from_utf8_lossy(encoded.as_ref()),
+            String::from_utf8_lossy(input),
+        );
+        assert!(
+            encoded.as_ref() == input,
+            "{value:?} is written as {:?}, read from {:?}",
+            texts.0,
+            texts.1
+        );
+    }
+}
