@@ -33,3 +33,9 @@ need_packages() {
   say "installing ${missing[*]}"
   $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
+
+# What the build needs beside Rust and a C compiler: libclang for the RocksDB bindings, clang to compile RocksDB itself.
+need_build_packages() {
+  command -v cargo >/dev/null || die "cargo not found: install Rust (rustup) first"
+  need_packages libclang1-14 libclang-common-14-dev clang-14
+}
