@@ -1,1 +1,31 @@
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod check;
+mod commands;
+mod connection;
+mod corpus;
+mod drive;
+mod histogram;
+mod process;
+mod read;
+mod report;
+mod schedule;
+mod stream;
+mod submit;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Usage};
+
+fn main() -> ExitCode {
+    match commands::run(Cli::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("treering-loadtest: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 3 })
+        }
+    }
+}
