@@ -71,16 +71,27 @@ impl From<TileError> for FsckError {
         match error {
             TileError::Fetch(error) => Self::Fetch(error),
             TileError::Missing { path } => inconsistent(path, "a tile", "none (404)"),
-            TileError::Malformed { path, expected, found } => inconsistent(path, expected, found),
-            TileError::OutOfRange { size, asked } => {
-                inconsistent("checkpoint".to_owned(), format!("a tree that holds {asked}"), format!("size {size}"))
-            }
+            TileError::Malformed {
+                path,
+                expected,
+                found,
+            } => inconsistent(path, expected, found),
+            TileError::OutOfRange { size, asked } => inconsistent(
+                "checkpoint".to_owned(),
+                format!("a tree that holds {asked}"),
+                format!("size {size}"),
+            ),
         }
     }
 }
 
 fn inconsistent(path: String, expected: impl Into<String>, found: impl Into<String>) -> FsckError {
-    Inconsistency { path, expected: expected.into(), found: found.into() }.into()
+    Inconsistency {
+        path,
+        expected: expected.into(),
+        found: found.into(),
+    }
+    .into()
 }
 
 /// Fetches the log's checkpoint, checks its signature, and then [`check_tree`].
@@ -106,10 +117,19 @@ pub async fn open_checkpoint(log: &TileReader, key: &LogKey) -> Result<Opened, F
     let note = log.checkpoint().await?;
     key.open(&note).map_err(|e| {
         let signers = SignedNote::parse(&note).map(|note| {
-            note.signatures().iter().map(|s| s.name().to_string()).collect::<Vec<_>>().join(", ")
+            note.signatures()
+                .iter()
+                .map(|s| s.name().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
         });
-        let signed = signers.map_or_else(|_| String::new(), |names| format!(" (signed by {names})"));
-        inconsistent("checkpoint".to_owned(), format!("one signed by {}", key.key()), format!("{e}{signed}"))
+        let signed =
+            signers.map_or_else(|_| String::new(), |names| format!(" (signed by {names})"));
+        inconsistent(
+            "checkpoint".to_owned(),
+            format!("one signed by {}", key.key()),
+            format!("{e}{signed}"),
+        )
     })
 }
 
@@ -136,7 +156,11 @@ pub async fn check_tree(
     tree.finish().await
 }
 
-async fn fetch_pair(log: &TileReader, index: u64, size: TreeSize) -> Result<(Vec<Bytes>, HashTile), FsckError> {
+async fn fetch_pair(
+    log: &TileReader,
+    index: u64,
+    size: TreeSize,
+) -> Result<(Vec<Bytes>, HashTile), FsckError> {
     let Some(width) = width_at(0, index, size) else {
         return Err(TileError::OutOfRange { size, asked: index }.into());
     };
@@ -156,8 +180,17 @@ struct Rebuilt<'a> {
 
 impl<'a> Rebuilt<'a> {
     fn new(log: &'a TileReader, signed: &'a Checkpoint) -> Self {
-        let progress = Progress { size: signed.size.get(), ..Progress::default() };
-        Self { log, signed, range: CompactRange::new(), levels: Vec::new(), progress }
+        let progress = Progress {
+            size: signed.size.get(),
+            ..Progress::default()
+        };
+        Self {
+            log,
+            signed,
+            range: CompactRange::new(),
+            levels: Vec::new(),
+            progress,
+        }
     }
 
     /// Takes the next bundle and the tile of hashes that the log serves for it.
@@ -171,7 +204,10 @@ impl<'a> Rebuilt<'a> {
             self.range.append(*hash);
         }
         self.progress.entries += u64::try_from(hashes.len()).unwrap_or(u64::MAX);
-        self.progress.bytes += bundle.iter().map(|leaf| u64::try_from(leaf.len()).unwrap_or(u64::MAX)).sum::<u64>();
+        self.progress.bytes += bundle
+            .iter()
+            .map(|leaf| u64::try_from(leaf.len()).unwrap_or(u64::MAX))
+            .sum::<u64>();
         self.progress.tiles += 1;
         if hashes.len() == usize::from(TILE_WIDTH) {
             self.promote(root_of(&hashes)).await?;
@@ -187,7 +223,9 @@ impl<'a> Rebuilt<'a> {
             if self.levels.len() == slot {
                 self.levels.push((0, Vec::with_capacity(TILE_WIDTH.into())));
             }
-            let Some((finished, hashes)) = self.levels.get_mut(slot) else { break };
+            let Some((finished, hashes)) = self.levels.get_mut(slot) else {
+                break;
+            };
             hashes.push(carried);
             if hashes.len() < usize::from(TILE_WIDTH) {
                 break;
@@ -211,7 +249,16 @@ impl<'a> Rebuilt<'a> {
             None => Ok(()),
             Some(at) => {
                 let (expected, found) = describe(at, hashes, served.hashes());
-                Err(inconsistent(Tile::Hash { level, index, width }.path(), expected, found))
+                Err(inconsistent(
+                    Tile::Hash {
+                        level,
+                        index,
+                        width,
+                    }
+                    .path(),
+                    expected,
+                    found,
+                ))
             }
         }
     }
@@ -224,7 +271,11 @@ impl<'a> Rebuilt<'a> {
         let (expected, found) = (self.range.root(), self.signed.root);
         if expected != found {
             let expected = format!("root {expected} at size {}", self.signed.size);
-            return Err(inconsistent("checkpoint".to_owned(), expected, format!("root {found}")));
+            return Err(inconsistent(
+                "checkpoint".to_owned(),
+                expected,
+                format!("root {found}"),
+            ));
         }
         Ok(self.progress)
     }
@@ -240,11 +291,22 @@ impl<'a> Rebuilt<'a> {
             // `expected` speaks of what the entries say, which here is what is wrong.
             return inconsistent(Tile::Entries { index, width }.path(), found, expected);
         }
-        inconsistent(Tile::Hash { level: 0, index, width }.path(), expected, found)
+        inconsistent(
+            Tile::Hash {
+                level: 0,
+                index,
+                width,
+            }
+            .path(),
+            expected,
+            found,
+        )
     }
 
     async fn leads_to_root(&self, leaf: Option<LeafIndex>, hash: Option<&Hash>) -> bool {
-        let (Some(leaf), Some(hash)) = (leaf, hash) else { return false };
+        let (Some(leaf), Some(hash)) = (leaf, hash) else {
+            return false;
+        };
         let proof = self.log.prove_inclusion(leaf, self.signed.size).await;
         proof.is_ok_and(|proof| proof.verify(hash, &self.signed.root).is_ok())
     }
@@ -259,7 +321,9 @@ fn differing(ours: &[Hash], served: &[Hash]) -> Option<usize> {
 /// What two lists say at a position.
 fn describe(at: usize, ours: &[Hash], served: &[Hash]) -> (String, String) {
     let say = |list: &[Hash]| {
-        let hash = list.get(at).map_or_else(|| "nothing".to_owned(), Hash::to_hex);
+        let hash = list
+            .get(at)
+            .map_or_else(|| "nothing".to_owned(), Hash::to_hex);
         format!("{hash} at position {at}")
     };
     (say(ours), say(served))

@@ -9,7 +9,8 @@ use treering_api::Reject;
 use treering_api::grpc::pb::log_client::LogClient;
 use treering_api::grpc::{MAX_MESSAGE_LEN, pb};
 use treering_api::log::{
-    Entry, EntryId, EntryStream, Log, LogInfo, LogName, Receipt, SignedCheckpoint, Submission, Submitted,
+    Entry, EntryId, EntryStream, Log, LogInfo, LogName, Receipt, SignedCheckpoint, Submission,
+    Submitted,
 };
 use treering_tlog::merkle::ConsistencyProof;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
@@ -52,7 +53,10 @@ impl GrpcRemote {
             .accept_compressed(CompressionEncoding::Zstd)
             .max_decoding_message_size(MAX_MESSAGE_LEN)
             .max_encoding_message_size(MAX_MESSAGE_LEN);
-        Ok(Self { client, timeout: options.timeout })
+        Ok(Self {
+            client,
+            timeout: options.timeout,
+        })
     }
 
     /// Logs envelopes as they come; one result each, in order. The stream ends with the submissions, or with the first
@@ -65,8 +69,14 @@ impl GrpcRemote {
         log: Option<LogName>,
         submissions: impl Stream<Item = Submission> + Send + 'static,
     ) -> Result<impl Stream<Item = Submitted> + Send + 'static, Reject> {
-        let requests = submissions.map(move |submission| pb::SubmitRequest::new(log.as_ref(), submission));
-        let results = self.client.clone().submit_stream(requests).await?.into_inner();
+        let requests =
+            submissions.map(move |submission| pb::SubmitRequest::new(log.as_ref(), submission));
+        let results = self
+            .client
+            .clone()
+            .submit_stream(requests)
+            .await?
+            .into_inner();
         Ok(results.map(|result| result.map_err(Reject::from).and_then(Submitted::from)))
     }
 
@@ -82,11 +92,15 @@ impl GrpcRemote {
         covers: Option<LeafIndex>,
     ) -> Result<SignedCheckpoint, Reject> {
         let request = self.request(pb::GetCheckpointRequest::new(log, covers));
-        let message = self.client.clone().get_checkpoint(request).await?.into_inner();
+        let message = self
+            .client
+            .clone()
+            .get_checkpoint(request)
+            .await?
+            .into_inner();
         SignedCheckpoint::try_from(message).map_err(answer)
     }
 }
-
 
 #[async_trait]
 impl Log for GrpcRemote {
@@ -96,18 +110,34 @@ impl Log for GrpcRemote {
         Vec::<Receipt>::try_from(message).map_err(answer)
     }
 
-    async fn submit_batch(&self, log: Option<&LogName>, submissions: Vec<Submission>) -> Vec<Submitted> {
+    async fn submit_batch(
+        &self,
+        log: Option<&LogName>,
+        submissions: Vec<Submission>,
+    ) -> Vec<Submitted> {
         let count = submissions.len();
         let request = self.request(pb::SubmitBatchRequest::new(log, submissions));
         let called = async {
-            let message = self.client.clone().submit_batch(request).await?.into_inner();
+            let message = self
+                .client
+                .clone()
+                .submit_batch(request)
+                .await?
+                .into_inner();
             same("results:", count, message.results.len())?;
             Ok(message.results.into_iter().map(Submitted::from).collect())
         };
-        called.await.unwrap_or_else(|reject: Reject| vec![Err(reject); count])
+        called
+            .await
+            .unwrap_or_else(|reject: Reject| vec![Err(reject); count])
     }
 
-    async fn entry(&self, log: Option<&LogName>, id: EntryId, size: Option<TreeSize>) -> Result<Entry, Reject> {
+    async fn entry(
+        &self,
+        log: Option<&LogName>,
+        id: EntryId,
+        size: Option<TreeSize>,
+    ) -> Result<Entry, Reject> {
         let request = self.request(pb::GetEntryRequest::new(log, id, size));
         let message = self.client.clone().get_entry(request).await?.into_inner();
         let entry = Entry::try_from(message).map_err(answer)?;
@@ -122,7 +152,12 @@ impl Log for GrpcRemote {
         to: Option<TreeSize>,
     ) -> Result<ConsistencyProof, Reject> {
         let request = self.request(pb::GetConsistencyRequest::new(log, from, to));
-        let message = self.client.clone().get_consistency(request).await?.into_inner();
+        let message = self
+            .client
+            .clone()
+            .get_consistency(request)
+            .await?
+            .into_inner();
         let proof = ConsistencyProof::try_from(message).map_err(answer)?;
         check_sizes(&proof, from, to)?;
         Ok(proof)
@@ -132,15 +167,26 @@ impl Log for GrpcRemote {
         self.get_checkpoint(log, None).await
     }
 
-    async fn wait(&self, log: Option<&LogName>, index: LeafIndex) -> Result<SignedCheckpoint, Reject> {
+    async fn wait(
+        &self,
+        log: Option<&LogName>,
+        index: LeafIndex,
+    ) -> Result<SignedCheckpoint, Reject> {
         check_covers(self.get_checkpoint(log, Some(index)).await?, index)
     }
 
     async fn tail(&self, log: Option<&LogName>, from: LeafIndex) -> Result<EntryStream, Reject> {
-        let messages = self.client.clone().tail(pb::TailRequest::new(log, from)).await?.into_inner();
+        let messages = self
+            .client
+            .clone()
+            .tail(pb::TailRequest::new(log, from))
+            .await?
+            .into_inner();
         let numbered = messages.enumerate().map(move |(position, message)| {
             let entry = Entry::try_from(message?).map_err(answer)?;
-            let expected = from.get().saturating_add(u64::try_from(position).unwrap_or(u64::MAX));
+            let expected = from
+                .get()
+                .saturating_add(u64::try_from(position).unwrap_or(u64::MAX));
             same("index", expected, entry.index.get())?;
             Ok(entry)
         });
@@ -150,12 +196,21 @@ impl Log for GrpcRemote {
     async fn logs(&self) -> Result<Vec<LogInfo>, Reject> {
         let request = self.request(pb::ListLogsRequest {});
         let message = self.client.clone().list_logs(request).await?.into_inner();
-        message.logs.into_iter().map(|info| LogInfo::try_from(info).map_err(answer)).collect()
+        message
+            .logs
+            .into_iter()
+            .map(|info| LogInfo::try_from(info).map_err(answer))
+            .collect()
     }
 
     async fn envelope(&self, sha256: Hash) -> Result<Bytes, Reject> {
         let request = self.request(pb::GetEnvelopeRequest::new(&sha256));
-        let message = self.client.clone().get_envelope(request).await?.into_inner();
+        let message = self
+            .client
+            .clone()
+            .get_envelope(request)
+            .await?
+            .into_inner();
         check_envelope(message.envelope, sha256)
     }
 }

@@ -139,8 +139,13 @@ impl Memory {
     /// `$XDG_STATE_HOME/treering`, else `$HOME/.local/state/treering`; none without either.
     #[must_use]
     pub fn default_dir() -> Option<PathBuf> {
-        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+        let absolute = |name: &str| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let state =
+            absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
         state.map(|state| state.join("treering"))
     }
 
@@ -151,12 +156,20 @@ impl Memory {
     /// [`StateError`]; a file that is no checkpoint of that origin is one, since forgetting it would hide a rollback.
     pub fn recall(&self, origin: &Origin) -> Result<Option<Remembered>, StateError> {
         let path = self.checkpoint_path(origin);
-        let Some(note) = read(&path)? else { return Ok(None) };
-        let damaged = |detail: String| StateError { path: path.clone(), detail };
+        let Some(note) = read(&path)? else {
+            return Ok(None);
+        };
+        let damaged = |detail: String| StateError {
+            path: path.clone(),
+            detail,
+        };
         let signed = SignedNote::parse(note.as_bytes()).map_err(|e| damaged(e.to_string()))?;
         let checkpoint = Checkpoint::parse(signed.text()).map_err(|e| damaged(e.to_string()))?;
         if checkpoint.origin != *origin {
-            return Err(damaged(format!("expected origin {origin}, found {}", checkpoint.origin)));
+            return Err(damaged(format!(
+                "expected origin {origin}, found {}",
+                checkpoint.origin
+            )));
         }
         Ok(Some(Remembered { note, checkpoint }))
     }
@@ -175,8 +188,11 @@ impl Memory {
         if let Some(seen) = seen
             && opened.checkpoint().size < seen.checkpoint.size
         {
-            let detail =
-                format!("expected size {} or more, found {}", seen.checkpoint.size, opened.checkpoint().size);
+            let detail = format!(
+                "expected size {} or more, found {}",
+                seen.checkpoint.size,
+                opened.checkpoint().size
+            );
             return Err(misbehaviour(MisbehaviourKind::Rollback, seen, opened, detail).into());
         }
         self.admit(seen, opened, prove).await
@@ -225,14 +241,23 @@ impl Memory {
     /// [`PinError::Changed`] if it showed another key.
     pub fn pin(&self, url: &str, log: &LogName, vkey: &str) -> Result<LogKey, PinError> {
         let key = LogKey::from_vkey(vkey)?;
-        let path = self.dir.join("pins").join(Hash::of(format!("{url}\n{log}").as_bytes()).to_hex());
+        let path = self
+            .dir
+            .join("pins")
+            .join(Hash::of(format!("{url}\n{log}").as_bytes()).to_hex());
         let _lock = self.lock()?;
         match read(&path)? {
             None => write(&path, &format!("{vkey}\n"))?,
             Some(pinned) if pinned.trim() == vkey => {}
             Some(pinned) => {
-                let (log, expected, found) = (log.to_string(), pinned.trim().to_owned(), vkey.to_owned());
-                return Err(TrustError::Changed { log, expected, found }.into());
+                let (log, expected, found) =
+                    (log.to_string(), pinned.trim().to_owned(), vkey.to_owned());
+                return Err(TrustError::Changed {
+                    log,
+                    expected,
+                    found,
+                }
+                .into());
             }
         }
         Ok(key)
@@ -247,7 +272,10 @@ impl Memory {
         let locked = fs::create_dir_all(&self.dir)
             .and_then(|()| File::options().create(true).append(true).open(&path))
             .and_then(|file| file.lock().map(|()| file));
-        locked.map_err(|e| StateError { path, detail: e.to_string() })
+        locked.map_err(|e| StateError {
+            path,
+            detail: e.to_string(),
+        })
     }
 }
 
@@ -294,14 +322,31 @@ async fn compare<E: std::error::Error + 'static>(
 ) -> Result<Advance, MemoryError<E>> {
     let (old, new) = (&seen.checkpoint, opened.checkpoint());
     if old.size == new.size {
-        return if old.root == new.root { Ok(Advance::Same) } else { Err(fork(seen, opened).into()) };
+        return if old.root == new.root {
+            Ok(Advance::Same)
+        } else {
+            Err(fork(seen, opened).into())
+        };
     }
-    let (smaller, larger) = if old.size < new.size { (old, new) } else { (new, old) };
+    let (smaller, larger) = if old.size < new.size {
+        (old, new)
+    } else {
+        (new, old)
+    };
     let (from, to) = (smaller.size, larger.size);
-    let proof = prove(from, to).await.map_err(|source| MemoryError::NoProof { from, to, source })?;
+    let proof = prove(from, to)
+        .await
+        .map_err(|source| MemoryError::NoProof { from, to, source })?;
     let right = (proof.from, proof.to) == (from, to);
-    let held = if right { proof.verify(&smaller.root, &larger.root).map_err(|e| e.to_string()) } else {
-        Err(format!("expected a proof from {from} to {to}, found one from {} to {}", proof.from, proof.to))
+    let held = if right {
+        proof
+            .verify(&smaller.root, &larger.root)
+            .map_err(|e| e.to_string())
+    } else {
+        Err(format!(
+            "expected a proof from {from} to {to}, found one from {} to {}",
+            proof.from, proof.to
+        ))
     };
     match held {
         Ok(()) if old.size < new.size => Ok(Advance::Grown { from }),
@@ -315,11 +360,19 @@ async fn compare<E: std::error::Error + 'static>(
 
 fn fork(seen: &Remembered, opened: &Opened) -> Box<Misbehaviour> {
     let (old, new) = (&seen.checkpoint, opened.checkpoint());
-    let detail = format!("expected root {} at size {}, found {}", old.root, old.size, new.root);
+    let detail = format!(
+        "expected root {} at size {}, found {}",
+        old.root, old.size, new.root
+    );
     misbehaviour(MisbehaviourKind::Fork, seen, opened, detail)
 }
 
-fn misbehaviour(kind: MisbehaviourKind, seen: &Remembered, opened: &Opened, detail: String) -> Box<Misbehaviour> {
+fn misbehaviour(
+    kind: MisbehaviourKind,
+    seen: &Remembered,
+    opened: &Opened,
+    detail: String,
+) -> Box<Misbehaviour> {
     Box::new(Misbehaviour {
         origin: opened.checkpoint().origin.clone(),
         kind,
@@ -333,7 +386,10 @@ fn read(path: &Path) -> Result<Option<String>, StateError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(StateError { path: path.to_owned(), detail: e.to_string() }),
+        Err(e) => Err(StateError {
+            path: path.to_owned(),
+            detail: e.to_string(),
+        }),
     }
 }
 
@@ -349,5 +405,8 @@ fn write(path: &Path, text: &str) -> Result<(), StateError> {
         fs::rename(&beside, path)?;
         File::open(dir)?.sync_all()
     };
-    written().map_err(|e| StateError { path: path.to_owned(), detail: e.to_string() })
+    written().map_err(|e| StateError {
+        path: path.to_owned(),
+        detail: e.to_string(),
+    })
 }

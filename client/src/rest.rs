@@ -6,11 +6,12 @@ use futures_util::stream;
 use reqwest::{RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use treering_api::json::{
-    BatchEntryJson, BatchRequestJson, BatchResponseJson, CheckpointJson, ConsistencyJson, EntryJson, ErrorJson,
-    LogsJson, SubmittedJson, TailLineJson, verifier_to_query,
+    BatchEntryJson, BatchRequestJson, BatchResponseJson, CheckpointJson, ConsistencyJson,
+    EntryJson, ErrorJson, LogsJson, SubmittedJson, TailLineJson, verifier_to_query,
 };
 use treering_api::log::{
-    Entry, EntryId, EntryStream, Log, LogInfo, LogName, Receipt, SignedCheckpoint, Submission, Submitted,
+    Entry, EntryId, EntryStream, Log, LogInfo, LogName, Receipt, SignedCheckpoint, Submission,
+    Submitted,
 };
 use treering_api::{Reject, RejectKind};
 use treering_tlog::merkle::ConsistencyProof;
@@ -41,7 +42,10 @@ impl Remote {
     /// # Errors
     /// [`FetchError::Address`].
     pub fn new(http: Http, url: &str) -> Result<Self, FetchError> {
-        Ok(Self { http, base: Base::parse(url)? })
+        Ok(Self {
+            http,
+            base: Base::parse(url)?,
+        })
     }
 
     /// The server's address, ending in a slash.
@@ -55,7 +59,10 @@ impl Remote {
     /// # Errors
     /// [`FetchError::Address`], which a valid address rules out.
     pub fn tiles(&self, log: &LogName) -> Result<TileReader, FetchError> {
-        TileReader::new(self.http.clone(), self.base.at(&format!("logs/{log}/")).as_str())
+        TileReader::new(
+            self.http.clone(),
+            self.base.at(&format!("logs/{log}/")).as_str(),
+        )
     }
 
     fn at(&self, path: &str, log: Option<&LogName>, query: &[(&str, String)]) -> Url {
@@ -70,7 +77,11 @@ impl Remote {
 
     async fn send(&self, request: RequestBuilder, limit: usize) -> Result<Bytes, Reject> {
         let (status, body) = self.http.send(request, limit).await?;
-        if status.is_success() { Ok(body) } else { Err(ErrorJson::reject(status, &body)) }
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(ErrorJson::reject(status, &body))
+        }
     }
 
     async fn get<T: DeserializeOwned>(
@@ -79,30 +90,48 @@ impl Remote {
         log: Option<&LogName>,
         query: &[(&str, String)],
     ) -> Result<T, Reject> {
-        let body = self.send(self.http.get(self.at(path, log, query)), MAX_JSON).await?;
+        let body = self
+            .send(self.http.get(self.at(path, log, query)), MAX_JSON)
+            .await?;
         decode(&body)
     }
 }
 
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reject> {
-    serde_json::from_slice(body).map_err(|e| answer(Reject::malformed("an answer of the API", e.to_string())))
+    serde_json::from_slice(body)
+        .map_err(|e| answer(Reject::malformed("an answer of the API", e.to_string())))
 }
 
 /// What is wrong with an answer is the server's fault, not the caller's.
 pub(crate) fn answer(reject: Reject) -> Reject {
-    Reject { kind: RejectKind::Internal, message: format!("the server's answer: {}", reject.message), ..reject }
+    Reject {
+        kind: RejectKind::Internal,
+        message: format!("the server's answer: {}", reject.message),
+        ..reject
+    }
 }
 
 /// Refuses an answer about something that was not asked for.
-pub(crate) fn same<T: PartialEq + std::fmt::Display>(what: &str, expected: T, found: T) -> Result<(), Reject> {
+pub(crate) fn same<T: PartialEq + std::fmt::Display>(
+    what: &str,
+    expected: T,
+    found: T,
+) -> Result<(), Reject> {
     if expected == found {
         return Ok(());
     }
-    Err(answer(Reject::malformed(format!("{what} {expected}"), found.to_string())))
+    Err(answer(Reject::malformed(
+        format!("{what} {expected}"),
+        found.to_string(),
+    )))
 }
 
 /// Refuses an entry that is not the one asked for, or not proven in the tree asked for.
-pub(crate) fn check_asked(entry: &Entry, id: EntryId, size: Option<TreeSize>) -> Result<(), Reject> {
+pub(crate) fn check_asked(
+    entry: &Entry,
+    id: EntryId,
+    size: Option<TreeSize>,
+) -> Result<(), Reject> {
     match id {
         EntryId::Index(index) => same("index", index, entry.index)?,
         EntryId::LeafHash(hash) => same("leaf hash", hash, Hash::leaf(&entry.leaf))?,
@@ -117,7 +146,11 @@ pub(crate) fn check_asked(entry: &Entry, id: EntryId, size: Option<TreeSize>) ->
 }
 
 /// Refuses a consistency proof of other sizes than asked for.
-pub(crate) fn check_sizes(proof: &ConsistencyProof, from: TreeSize, to: Option<TreeSize>) -> Result<(), Reject> {
+pub(crate) fn check_sizes(
+    proof: &ConsistencyProof,
+    from: TreeSize,
+    to: Option<TreeSize>,
+) -> Result<(), Reject> {
     same("a proof from size", from, proof.from)?;
     to.map_or(Ok(()), |to| same("a proof to size", to, proof.to))
 }
@@ -129,25 +162,41 @@ pub(crate) fn check_envelope(bytes: Bytes, sha256: Hash) -> Result<Bytes, Reject
 }
 
 /// Refuses a checkpoint that does not cover the index waited for.
-pub(crate) fn check_covers(signed: SignedCheckpoint, index: LeafIndex) -> Result<SignedCheckpoint, Reject> {
+pub(crate) fn check_covers(
+    signed: SignedCheckpoint,
+    index: LeafIndex,
+) -> Result<SignedCheckpoint, Reject> {
     if signed.checkpoint.size.contains(index) {
         return Ok(signed);
     }
     let found = format!("one of size {}", signed.checkpoint.size);
-    Err(answer(Reject::malformed(format!("a checkpoint that covers index {index}"), found)))
+    Err(answer(Reject::malformed(
+        format!("a checkpoint that covers index {index}"),
+        found,
+    )))
 }
 
 #[async_trait]
 impl Log for Remote {
     async fn submit(&self, log: Option<&LogName>, submission: Submission) -> Submitted {
-        let verifiers: Vec<_> =
-            submission.verifiers.iter().map(|key| ("verifiers", verifier_to_query(key))).collect();
-        let request = self.http.post(self.at("v1/entries", log, &verifiers)).body(submission.envelope);
+        let verifiers: Vec<_> = submission
+            .verifiers
+            .iter()
+            .map(|key| ("verifiers", verifier_to_query(key)))
+            .collect();
+        let request = self
+            .http
+            .post(self.at("v1/entries", log, &verifiers))
+            .body(submission.envelope);
         let json: SubmittedJson = decode(&self.send(request, MAX_JSON).await?)?;
         Vec::<Receipt>::try_from(json).map_err(answer)
     }
 
-    async fn submit_batch(&self, log: Option<&LogName>, submissions: Vec<Submission>) -> Vec<Submitted> {
+    async fn submit_batch(
+        &self,
+        log: Option<&LogName>,
+        submissions: Vec<Submission>,
+    ) -> Vec<Submitted> {
         // What is not JSON cannot travel in the batch; its place gets the error, the others go.
         let entries: Vec<_> = submissions.iter().map(BatchEntryJson::try_from).collect();
         let (mut refused, mut sent) = (Vec::new(), Vec::new());
@@ -161,13 +210,27 @@ impl Log for Remote {
             }
         }
         let mut results = self.send_batch(log, sent).await.into_iter();
-        let mut next = || results.next().unwrap_or_else(|| Err(answer(Reject::malformed("a result", "none"))));
-        refused.into_iter().map(|reject| reject.map_or_else(&mut next, Err)).collect()
+        let mut next = || {
+            results
+                .next()
+                .unwrap_or_else(|| Err(answer(Reject::malformed("a result", "none"))))
+        };
+        refused
+            .into_iter()
+            .map(|reject| reject.map_or_else(&mut next, Err))
+            .collect()
     }
 
-    async fn entry(&self, log: Option<&LogName>, id: EntryId, size: Option<TreeSize>) -> Result<Entry, Reject> {
+    async fn entry(
+        &self,
+        log: Option<&LogName>,
+        id: EntryId,
+        size: Option<TreeSize>,
+    ) -> Result<Entry, Reject> {
         let size_query: Vec<_> = size.iter().map(|size| ("size", size.to_string())).collect();
-        let json: EntryJson = self.get(&format!("v1/entries/{id}"), log, &size_query).await?;
+        let json: EntryJson = self
+            .get(&format!("v1/entries/{id}"), log, &size_query)
+            .await?;
         let entry = Entry::try_from(json).map_err(answer)?;
         check_asked(&entry, id, size)?;
         Ok(entry)
@@ -192,25 +255,40 @@ impl Log for Remote {
         SignedCheckpoint::try_from(json).map_err(answer)
     }
 
-    async fn wait(&self, log: Option<&LogName>, index: LeafIndex) -> Result<SignedCheckpoint, Reject> {
-        let json: CheckpointJson = self.get("v1/checkpoint", log, &[("covers", index.to_string())]).await?;
+    async fn wait(
+        &self,
+        log: Option<&LogName>,
+        index: LeafIndex,
+    ) -> Result<SignedCheckpoint, Reject> {
+        let json: CheckpointJson = self
+            .get("v1/checkpoint", log, &[("covers", index.to_string())])
+            .await?;
         check_covers(SignedCheckpoint::try_from(json).map_err(answer)?, index)
     }
 
     async fn tail(&self, log: Option<&LogName>, from: LeafIndex) -> Result<EntryStream, Reject> {
-        let request = self.http.get(self.at("v1/entries:tail", log, &[("from", from.to_string())]));
+        let request = self
+            .http
+            .get(self.at("v1/entries:tail", log, &[("from", from.to_string())]));
         let (response, url) = self.http.open(request).await?;
         let status = response.status();
         if !status.is_success() {
             let start = response.bytes().await.unwrap_or_default();
             return Err(ErrorJson::reject(status, &start));
         }
-        let lines = Lines { response, url, buffer: BytesMut::new() };
+        let lines = Lines {
+            response,
+            url,
+            buffer: BytesMut::new(),
+        };
         let state = Some((lines, from));
         Ok(Box::pin(stream::unfold(state, |state| async move {
             let (mut lines, expected) = state?;
             let item = lines.next_entry(expected).await?;
-            let rest = item.as_ref().ok().and_then(|entry| Some((lines, entry.index.next()?)));
+            let rest = item
+                .as_ref()
+                .ok()
+                .and_then(|entry| Some((lines, entry.index.next()?)));
             Some((item, rest))
         })))
     }
@@ -221,13 +299,19 @@ impl Log for Remote {
     }
 
     async fn envelope(&self, sha256: Hash) -> Result<Bytes, Reject> {
-        let request = self.http.get(self.at(&format!("v1/envelopes/{sha256}"), None, &[]));
+        let request = self
+            .http
+            .get(self.at(&format!("v1/envelopes/{sha256}"), None, &[]));
         check_envelope(self.send(request, MAX_ENVELOPE).await?, sha256)
     }
 }
 
 impl Remote {
-    async fn send_batch(&self, log: Option<&LogName>, entries: Vec<BatchEntryJson<'_>>) -> Vec<Submitted> {
+    async fn send_batch(
+        &self,
+        log: Option<&LogName>,
+        entries: Vec<BatchEntryJson<'_>>,
+    ) -> Vec<Submitted> {
         let count = entries.len();
         if count == 0 {
             return Vec::new();
@@ -236,12 +320,16 @@ impl Remote {
             let body = serde_json::to_vec(&BatchRequestJson { entries })
                 .map_err(|e| Reject::malformed("a batch", e.to_string()))?;
             let request = self.http.post(self.at("v1/entries:batch", log, &[]));
-            let request = request.header(http::header::CONTENT_TYPE, "application/json").body(body);
+            let request = request
+                .header(http::header::CONTENT_TYPE, "application/json")
+                .body(body);
             let json: BatchResponseJson = decode(&self.send(request, MAX_JSON).await?)?;
             same("results:", count, json.results.len())?;
             Ok(json.results.into_iter().map(Submitted::from).collect())
         };
-        posted.await.unwrap_or_else(|reject: Reject| vec![Err(reject); count])
+        posted
+            .await
+            .unwrap_or_else(|reject: Reject| vec![Err(reject); count])
     }
 }
 
@@ -274,7 +362,11 @@ impl Lines {
             searched = self.buffer.len();
             if searched > MAX_LINE {
                 let limit = MAX_LINE;
-                return Some(Err(FetchError::TooLarge { url: self.url.clone(), limit }.into()));
+                return Some(Err(FetchError::TooLarge {
+                    url: self.url.clone(),
+                    limit,
+                }
+                .into()));
             }
             match self.response.chunk().await {
                 Ok(Some(chunk)) => self.buffer.extend_from_slice(&chunk),
@@ -288,6 +380,10 @@ impl Lines {
     }
 
     fn broken(&self, detail: String) -> Reject {
-        FetchError::Connection { url: self.url.clone(), detail }.into()
+        FetchError::Connection {
+            url: self.url.clone(),
+            detail,
+        }
+        .into()
     }
 }

@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::Signer as _;
-use p256::ecdsa::signature::Signer as _;
 use pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use serde::Serialize;
 use treering_api::log::Dialect;
@@ -18,7 +17,9 @@ pub const IN_TOTO_TYPE: &str = "application/vnd.in-toto+json";
 #[non_exhaustive]
 pub enum SignError {
     /// Not a private key of a kind that signs here. Says nothing of its content.
-    #[error("expected an unencrypted ECDSA P-256 or Ed25519 private key in PKCS#8 PEM (BEGIN PRIVATE KEY), found {found}")]
+    #[error(
+        "expected an unencrypted ECDSA P-256 or Ed25519 private key in PKCS#8 PEM (BEGIN PRIVATE KEY), found {found}"
+    )]
     Key {
         /// What it seems to be.
         found: String,
@@ -70,7 +71,11 @@ impl SigningKey {
         loop {
             getrandom::fill(seed.as_mut_slice()).map_err(|e| failed(e.to_string()))?;
             match kind {
-                KeyType::Ed25519 => return Ok(Self(Inner::Ed25519(ed25519_dalek::SigningKey::from_bytes(&seed)))),
+                KeyType::Ed25519 => {
+                    return Ok(Self(Inner::Ed25519(ed25519_dalek::SigningKey::from_bytes(
+                        &seed,
+                    ))));
+                }
                 // A number outside the curve's order is drawn once in 2^32 times: draw again.
                 KeyType::EcdsaP256 => {
                     if let Ok(key) = p256::ecdsa::SigningKey::from_slice(seed.as_slice()) {
@@ -92,7 +97,9 @@ impl SigningKey {
         if let Ok(key) = ed25519_dalek::SigningKey::from_pkcs8_pem(pem) {
             return Ok(Self(Inner::Ed25519(key)));
         }
-        let label = pem.lines().find_map(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("-----"));
+        let label = pem
+            .lines()
+            .find_map(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("-----"));
         let found = match label {
             Some("PRIVATE KEY") => "a private key of another kind".to_owned(),
             Some(label) => format!("PEM of {}", label.chars().take(40).collect::<String>()),
@@ -110,7 +117,9 @@ impl SigningKey {
             Inner::EcdsaP256(key) => key.to_pkcs8_pem(LineEnding::LF),
             Inner::Ed25519(key) => key.to_pkcs8_pem(LineEnding::LF),
         };
-        pem.map_err(|e| SignError::Generate { detail: e.to_string() })
+        pem.map_err(|e| SignError::Generate {
+            detail: e.to_string(),
+        })
     }
 
     /// The public key as a SubjectPublicKeyInfo in PEM.
@@ -119,8 +128,14 @@ impl SigningKey {
     /// [`SignError::Generate`].
     pub fn public_pem(&self) -> Result<String, SignError> {
         let pem = match &self.0 {
-            Inner::EcdsaP256(key) => key.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|e| e.to_string()),
-            Inner::Ed25519(key) => key.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|e| e.to_string()),
+            Inner::EcdsaP256(key) => key
+                .verifying_key()
+                .to_public_key_pem(LineEnding::LF)
+                .map_err(|e| e.to_string()),
+            Inner::Ed25519(key) => key
+                .verifying_key()
+                .to_public_key_pem(LineEnding::LF)
+                .map_err(|e| e.to_string()),
         };
         pem.map_err(|detail| SignError::Generate { detail })
     }
@@ -131,10 +146,17 @@ impl SigningKey {
     /// [`SignError::Generate`].
     pub fn fingerprint(&self) -> Result<Hash, SignError> {
         let der = match &self.0 {
-            Inner::EcdsaP256(key) => key.verifying_key().to_public_key_der().map_err(|e| e.to_string()),
-            Inner::Ed25519(key) => key.verifying_key().to_public_key_der().map_err(|e| e.to_string()),
+            Inner::EcdsaP256(key) => key
+                .verifying_key()
+                .to_public_key_der()
+                .map_err(|e| e.to_string()),
+            Inner::Ed25519(key) => key
+                .verifying_key()
+                .to_public_key_der()
+                .map_err(|e| e.to_string()),
         };
-        der.map(|der| Hash::of(der.as_bytes())).map_err(|detail| SignError::Generate { detail })
+        der.map(|der| Hash::of(der.as_bytes()))
+            .map_err(|detail| SignError::Generate { detail })
     }
 
     /// Refuses a log that cannot hold this key's signatures.
@@ -143,7 +165,10 @@ impl SigningKey {
     /// [`SignError::Dialect`].
     pub fn fits(&self, dialect: Dialect) -> Result<(), SignError> {
         match (&self.0, dialect) {
-            (Inner::Ed25519(_), Dialect::RekorV2) => Err(SignError::Dialect { dialect, other: Dialect::RekorV1 }),
+            (Inner::Ed25519(_), Dialect::RekorV2) => Err(SignError::Dialect {
+                dialect,
+                other: Dialect::RekorV1,
+            }),
             (Inner::Ed25519(_), Dialect::RekorV1) | (Inner::EcdsaP256(_), _) => Ok(()),
         }
     }
@@ -161,13 +186,18 @@ impl SigningKey {
             }
             Inner::Ed25519(key) => key.sign(&message).to_bytes().to_vec(),
         };
-        let signature = SignatureJson { keyid: self.fingerprint()?.to_hex(), sig: STANDARD.encode(sig) };
+        let signature = SignatureJson {
+            keyid: self.fingerprint()?.to_hex(),
+            sig: STANDARD.encode(sig),
+        };
         let envelope = EnvelopeJson {
             payload_type,
             payload: STANDARD.encode(payload),
             signatures: [signature],
         };
-        serde_json::to_vec(&envelope).map_err(|e| SignError::Generate { detail: e.to_string() })
+        serde_json::to_vec(&envelope).map_err(|e| SignError::Generate {
+            detail: e.to_string(),
+        })
     }
 }
 
@@ -199,9 +229,17 @@ mod tests {
             let envelope = Envelope::parse(&bytes).unwrap();
             assert_eq!(envelope.payload().unwrap(), b"{\"payload\":1}");
             let public = PublicKey::from_pem_or_der(key.public_pem().unwrap().as_bytes()).unwrap();
-            let [signature] = envelope.signatures() else { panic!("{:?}", envelope.signatures()) };
+            let [signature] = envelope.signatures() else {
+                panic!("{:?}", envelope.signatures())
+            };
             assert_eq!(signature.keyid, hex::encode(public.fingerprint()));
-            verify(&public, DigestAlgorithm::Sha256, &envelope.pae(), &signature.sig).unwrap();
+            verify(
+                &public,
+                DigestAlgorithm::Sha256,
+                &envelope.pae(),
+                &signature.sig,
+            )
+            .unwrap();
             assert!(verify(&public, DigestAlgorithm::Sha256, b"other", &signature.sig).is_err());
         }
     }
@@ -215,20 +253,31 @@ mod tests {
             (eddsa, Dialect::RekorV1, true),
             (eddsa, Dialect::RekorV2, false),
         ] {
-            assert_eq!(SigningKey::generate(kind).unwrap().fits(dialect).is_ok(), fits, "{kind:?} {dialect}");
+            assert_eq!(
+                SigningKey::generate(kind).unwrap().fits(dialect).is_ok(),
+                fits,
+                "{kind:?} {dialect}"
+            );
         }
     }
 
     #[test]
     fn errors_name_the_label_and_never_the_key() {
-        let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let encrypted =
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         for (pem, found) in [
             (encrypted, "PEM of ENCRYPTED PRIVATE KEY"),
-            ("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", "PEM of EC PRIVATE KEY"),
+            (
+                "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n",
+                "PEM of EC PRIVATE KEY",
+            ),
             ("secret", "no PEM"),
         ] {
             let error = SigningKey::from_pem(pem).err().unwrap().to_string();
-            assert!(error.ends_with(found) && !error.contains("secret") && !error.contains("AAAA"), "{error}");
+            assert!(
+                error.ends_with(found) && !error.contains("secret") && !error.contains("AAAA"),
+                "{error}"
+            );
         }
     }
 }

@@ -63,7 +63,10 @@ impl TileReader {
     /// # Errors
     /// [`FetchError::Address`].
     pub fn new(http: Http, url: &str) -> Result<Self, FetchError> {
-        Ok(Self { http, base: Base::parse(url)? })
+        Ok(Self {
+            http,
+            base: Base::parse(url)?,
+        })
     }
 
     /// The log's address, ending in a slash.
@@ -84,8 +87,17 @@ impl TileReader {
     ///
     /// # Errors
     /// [`TileError`].
-    pub async fn hash_tile(&self, level: u8, index: u64, width: Width) -> Result<HashTile, TileError> {
-        let tile = |width| Tile::Hash { level, index, width };
+    pub async fn hash_tile(
+        &self,
+        level: u8,
+        index: u64,
+        width: Width,
+    ) -> Result<HashTile, TileError> {
+        let tile = |width| Tile::Hash {
+            level,
+            index,
+            width,
+        };
         let (path, found, bytes) = self.fetch_tile(tile, width, MAX_TILE).await?;
         let malformed = |e: &dyn std::fmt::Display| TileError::Malformed {
             path: path.clone(),
@@ -93,7 +105,11 @@ impl TileReader {
             found: e.to_string(),
         };
         let parsed = HashTile::parse(&bytes, found).map_err(|e| malformed(&e))?;
-        let hashes = parsed.hashes().get(..width.count()).unwrap_or_default().to_vec();
+        let hashes = parsed
+            .hashes()
+            .get(..width.count())
+            .unwrap_or_default()
+            .to_vec();
         HashTile::new(hashes).map_err(|e| malformed(&e))
     }
 
@@ -109,29 +125,49 @@ impl TileReader {
             expected: format!("a bundle of {} entries", found.get()),
             found: e.to_string(),
         })?;
-        Ok(parsed.leaves().take(width.count()).map(|leaf| bytes.slice_ref(leaf)).collect())
+        Ok(parsed
+            .leaves()
+            .take(width.count())
+            .map(|leaf| bytes.slice_ref(leaf))
+            .collect())
     }
 
     /// The inclusion proof of a leaf, made from tiles.
     ///
     /// # Errors
     /// [`TileError`].
-    pub async fn prove_inclusion(&self, index: LeafIndex, size: TreeSize) -> Result<InclusionProof, TileError> {
+    pub async fn prove_inclusion(
+        &self,
+        index: LeafIndex,
+        size: TreeSize,
+    ) -> Result<InclusionProof, TileError> {
         if !size.contains(index) {
-            return Err(TileError::OutOfRange { size, asked: index.get() });
+            return Err(TileError::OutOfRange {
+                size,
+                asked: index.get(),
+            });
         }
-        self.prove(size, |nodes| merkle::inclusion::prove(index, size, &nodes)).await
+        self.prove(size, |nodes| merkle::inclusion::prove(index, size, &nodes))
+            .await
     }
 
     /// The consistency proof between two sizes, made from tiles.
     ///
     /// # Errors
     /// [`TileError`].
-    pub async fn prove_consistency(&self, from: TreeSize, to: TreeSize) -> Result<ConsistencyProof, TileError> {
+    pub async fn prove_consistency(
+        &self,
+        from: TreeSize,
+        to: TreeSize,
+    ) -> Result<ConsistencyProof, TileError> {
         if from > to {
-            return Err(TileError::OutOfRange { size: to, asked: from.get() });
+            return Err(TileError::OutOfRange {
+                size: to,
+                asked: from.get(),
+            });
         }
-        self.prove(to, |nodes| merkle::consistency::prove(from, to, &nodes)).await
+        self.prove(to, |nodes| merkle::consistency::prove(from, to, &nodes))
+            .await
     }
 
     /// The full tile where the partial one is gone; only a 404 says that it is.
@@ -162,7 +198,10 @@ impl TileReader {
         if status == http::StatusCode::OK {
             return Ok(body);
         }
-        Err(FetchError::Status { url: url.to_string(), status })
+        Err(FetchError::Status {
+            url: url.to_string(),
+            status,
+        })
     }
 
     /// Runs a prover again and again, each time with the tile that it missed before: provers know no waiting, and need a
@@ -176,9 +215,14 @@ impl TileReader {
         loop {
             let absent = match attempt(&tiles, size, &prover) {
                 Ok(proof) => return Ok(proof),
-                Err(absent) => absent.ok_or(TileError::OutOfRange { size, asked: size.get() })?,
+                Err(absent) => absent.ok_or(TileError::OutOfRange {
+                    size,
+                    asked: size.get(),
+                })?,
             };
-            let tile = self.hash_tile(absent.level, absent.index, absent.width).await?;
+            let tile = self
+                .hash_tile(absent.level, absent.index, absent.width)
+                .await?;
             tiles.insert((absent.level, absent.index), tile);
         }
     }
@@ -201,7 +245,11 @@ fn attempt<P>(
     prover: impl Fn(&dyn Nodes<Error = NodesError>) -> Result<P, ProveError<NodesError>>,
 ) -> Result<P, Option<Absent>> {
     let nodes = TileNodes::new(size, |level, index, width| {
-        tiles.get(&(level, index)).cloned().ok_or(Absent { level, index, width })
+        tiles.get(&(level, index)).cloned().ok_or(Absent {
+            level,
+            index,
+            width,
+        })
     });
     prover(&nodes).map_err(|e| match e {
         ProveError::Nodes(TileNodesError::Fetch(absent)) => Some(absent),

@@ -56,9 +56,13 @@ impl Http {
             .tcp_keepalive(Duration::from_secs(30))
             .tcp_nodelay(true);
         if let Some(pem) = &options.ca_certificates {
-            builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(setup)?);
+            builder =
+                builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(setup)?);
         }
-        Ok(Self { client: builder.build().map_err(setup)?, timeout: options.timeout })
+        Ok(Self {
+            client: builder.build().map_err(setup)?,
+            timeout: options.timeout,
+        })
     }
 
     pub(crate) fn get(&self, url: Url) -> RequestBuilder {
@@ -81,15 +85,32 @@ impl Http {
     }
 
     /// Sends a request and returns its answer unread; only connecting is limited in time.
-    pub(crate) async fn open(&self, request: RequestBuilder) -> Result<(Response, String), FetchError> {
-        let request = request.build().map_err(|e| FetchError::Setup { detail: chain(&e) })?;
+    pub(crate) async fn open(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(Response, String), FetchError> {
+        let request = request
+            .build()
+            .map_err(|e| FetchError::Setup { detail: chain(&e) })?;
         let url = request.url().to_string();
-        let response = self.client.execute(request).await.map_err(|e| self.failed(&url, e))?;
+        let response = self
+            .client
+            .execute(request)
+            .await
+            .map_err(|e| self.failed(&url, e))?;
         Ok((response, url))
     }
 
-    async fn read(&self, mut response: Response, url: &str, limit: usize) -> Result<Bytes, FetchError> {
-        let too_large = || FetchError::TooLarge { url: url.to_owned(), limit };
+    async fn read(
+        &self,
+        mut response: Response,
+        url: &str,
+        limit: usize,
+    ) -> Result<Bytes, FetchError> {
+        let too_large = || FetchError::TooLarge {
+            url: url.to_owned(),
+            limit,
+        };
         let announced = response.content_length().unwrap_or(0);
         if announced > u64::try_from(limit).unwrap_or(u64::MAX) {
             return Err(too_large());
@@ -107,9 +128,15 @@ impl Http {
     fn failed(&self, url: &str, error: reqwest::Error) -> FetchError {
         let url = url.to_owned();
         if error.is_timeout() {
-            return FetchError::Timeout { url, seconds: self.timeout.as_secs() };
+            return FetchError::Timeout {
+                url,
+                seconds: self.timeout.as_secs(),
+            };
         }
-        FetchError::Connection { url, detail: chain(&error.without_url()) }
+        FetchError::Connection {
+            url,
+            detail: chain(&error.without_url()),
+        }
     }
 }
 
@@ -119,7 +146,10 @@ pub(crate) struct Base(Url);
 
 impl Base {
     pub(crate) fn parse(text: &str) -> Result<Self, FetchError> {
-        let wrong = |detail: &str| FetchError::Address { url: text.to_owned(), detail: detail.to_owned() };
+        let wrong = |detail: &str| FetchError::Address {
+            url: text.to_owned(),
+            detail: detail.to_owned(),
+        };
         let mut url = Url::parse(text).map_err(|e| wrong(&e.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(wrong("only http and https are spoken"));

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use treering_attest::{KeyAlgorithm, KeyError, PublicKey};
+use treering_tlog::Hash;
 use treering_tlog::checkpoint::{self, CheckpointError, Opened, Origin};
-use treering_tlog::note::{KeyName, VerifierKey};
+use treering_tlog::note::{KeyName, SignedNote, VerifierKey};
 
 /// The largest trusted root that is read, in bytes; the public one has 10 KiB.
 pub const MAX_TRUSTED_ROOT: usize = 4 * 1024 * 1024;
@@ -18,7 +19,9 @@ pub const MAX_TRUSTED_ROOT: usize = 4 * 1024 * 1024;
 #[non_exhaustive]
 pub enum TrustError {
     /// Not a vkey line.
-    #[error("expected a vkey (name+8 hexadecimal digits+base64) or a file with one, found {found:?}: {detail}")]
+    #[error(
+        "expected a vkey (name+8 hexadecimal digits+base64) or a file with one, found {found:?}: {detail}"
+    )]
     Vkey {
         /// The text.
         found: String,
@@ -84,7 +87,10 @@ impl LogKey {
     /// # Errors
     /// [`TrustError::Vkey`].
     pub fn from_vkey(text: &str) -> Result<Self, TrustError> {
-        let wrong = |detail: String| TrustError::Vkey { found: text.chars().take(200).collect(), detail };
+        let wrong = |detail: String| TrustError::Vkey {
+            found: text.chars().take(200).collect(),
+            detail,
+        };
         let key = VerifierKey::parse(text.trim()).map_err(|e| wrong(e.to_string()))?;
         let origin = Origin::new(key.name().as_str()).map_err(|e| wrong(e.to_string()))?;
         Ok(Self { origin, key })
@@ -99,8 +105,10 @@ impl LogKey {
         if direct.is_ok() || !Path::new(text).is_file() {
             return direct;
         }
-        let content = std::fs::read_to_string(text)
-            .map_err(|e| TrustError::Vkey { found: text.to_owned(), detail: e.to_string() })?;
+        let content = std::fs::read_to_string(text).map_err(|e| TrustError::Vkey {
+            found: text.to_owned(),
+            detail: e.to_string(),
+        })?;
         Self::from_vkey(content.lines().next().unwrap_or_default())
     }
 
@@ -150,14 +158,30 @@ impl TrustedRoot {
     pub fn parse(bytes: &[u8]) -> Result<Self, TrustError> {
         let wrong = |detail: String| TrustError::TrustedRoot { detail };
         if bytes.len() > MAX_TRUSTED_ROOT {
-            return Err(wrong(format!("expected at most {MAX_TRUSTED_ROOT} bytes, found {}", bytes.len())));
+            return Err(wrong(format!(
+                "expected at most {MAX_TRUSTED_ROOT} bytes, found {}",
+                bytes.len()
+            )));
         }
-        let file: TrustedRootFile = serde_json::from_slice(bytes).map_err(|e| wrong(e.to_string()))?;
-        if !file.media_type.starts_with("application/vnd.dev.sigstore.trustedroot") {
-            return Err(wrong(format!("expected its media type, found {:?}", file.media_type)));
+        let file: TrustedRootFile =
+            serde_json::from_slice(bytes).map_err(|e| wrong(e.to_string()))?;
+        if !file
+            .media_type
+            .starts_with("application/vnd.dev.sigstore.trustedroot")
+        {
+            return Err(wrong(format!(
+                "expected its media type, found {:?}",
+                file.media_type
+            )));
         }
-        let logs = file.tlogs.into_iter().map(TrustedLog::try_from).collect::<Result<_, _>>();
-        Ok(Self { logs: logs.map_err(wrong)? })
+        let logs = file
+            .tlogs
+            .into_iter()
+            .map(TrustedLog::try_from)
+            .collect::<Result<_, _>>();
+        Ok(Self {
+            logs: logs.map_err(wrong)?,
+        })
     }
 
     /// The log with an id.
@@ -165,10 +189,18 @@ impl TrustedRoot {
     /// # Errors
     /// [`TrustError::UnknownLog`].
     pub fn log(&self, id: &[u8]) -> Result<&TrustedLog, TrustError> {
-        self.logs.iter().find(|log| log.log_id == id).ok_or_else(|| TrustError::UnknownLog {
-            expected: hex::encode(id),
-            found: self.logs.iter().map(|log| hex::encode(&log.log_id)).collect::<Vec<_>>().join(", "),
-        })
+        self.logs
+            .iter()
+            .find(|log| log.log_id == id)
+            .ok_or_else(|| TrustError::UnknownLog {
+                expected: hex::encode(id),
+                found: self
+                    .logs
+                    .iter()
+                    .map(|log| hex::encode(&log.log_id))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
     }
 }
 
@@ -179,25 +211,57 @@ impl TrustedLog {
         &self.base_url
     }
 
-    /// The key as the log's checkpoints name it: the name is the host of its address.
+    /// The key as a Rekor v2 log's checkpoints name it: by the host of its address, without the port.
     ///
     /// # Errors
     /// [`TrustError::LogKey`]: neither ECDSA nor Ed25519, or no host.
     pub fn checkpoint_key(&self) -> Result<VerifierKey, TrustError> {
-        let wrong = |detail: String| TrustError::LogKey { base_url: self.base_url.clone(), detail };
-        let url = reqwest::Url::parse(&self.base_url).map_err(|e| wrong(e.to_string()))?;
-        let name = KeyName::new(url.host_str().unwrap_or_default()).map_err(|e| wrong(e.to_string()))?;
-        let key = self.public_key().map_err(|e| wrong(e.to_string()))?;
+        let url = reqwest::Url::parse(&self.base_url).map_err(|e| self.wrong(e.to_string()))?;
+        let name = KeyName::new(url.host_str().unwrap_or_default())
+            .map_err(|e| self.wrong(e.to_string()))?;
+        self.named_key(name)
+    }
+
+    /// The key as a Rekor v1 log's checkpoints name it: as the signature line with the key's id does, whose id does not
+    /// depend on the name.
+    ///
+    /// # Errors
+    /// As [`checkpoint_key`](Self::checkpoint_key).
+    pub fn v1_checkpoint_key(&self, note: &[u8]) -> Result<VerifierKey, TrustError> {
+        let id = Hash::of(&self.spki);
+        let note = SignedNote::parse(note).ok();
+        let line = note.as_ref().and_then(|note| {
+            note.signatures()
+                .iter()
+                .find(|signature| id.as_bytes().starts_with(&signature.id()))
+        });
+        line.map_or_else(
+            || self.checkpoint_key(),
+            |line| self.named_key(line.name().clone()),
+        )
+    }
+
+    fn named_key(&self, name: KeyName) -> Result<VerifierKey, TrustError> {
+        let key = self.public_key().map_err(|e| self.wrong(e.to_string()))?;
         let made = match key.algorithm() {
             KeyAlgorithm::Ed25519 => {
                 // The key is the last 32 bytes of its SubjectPublicKeyInfo.
                 let raw = self.spki.last_chunk::<32>().copied().unwrap_or_default();
                 VerifierKey::ed25519(name, raw)
             }
-            KeyAlgorithm::Rsa { .. } => return Err(wrong("expected an ecdsa or ed25519 key, found rsa".to_owned())),
+            KeyAlgorithm::Rsa { .. } => {
+                return Err(self.wrong("expected an ecdsa or ed25519 key, found rsa".to_owned()));
+            }
             _ => VerifierKey::ecdsa(name, &self.spki),
         };
-        made.map_err(|e| wrong(e.to_string()))
+        made.map_err(|e| self.wrong(e.to_string()))
+    }
+
+    fn wrong(&self, detail: String) -> TrustError {
+        TrustError::LogKey {
+            base_url: self.base_url.clone(),
+            detail,
+        }
     }
 
     /// The key itself.
@@ -211,8 +275,12 @@ impl TrustedLog {
     /// Whether the key was valid at a time in seconds since the Unix epoch; both ends belong to the validity.
     #[must_use]
     pub fn valid_at(&self, seconds: u64) -> bool {
-        let at = i64::try_from(seconds).ok().and_then(|s| Timestamp::from_second(s).ok());
-        at.is_some_and(|at| self.start.is_none_or(|start| start <= at) && self.end.is_none_or(|end| at <= end))
+        let at = i64::try_from(seconds)
+            .ok()
+            .and_then(|s| Timestamp::from_second(s).ok());
+        at.is_some_and(|at| {
+            self.start.is_none_or(|start| start <= at) && self.end.is_none_or(|end| at <= end)
+        })
     }
 }
 
@@ -257,11 +325,19 @@ impl TryFrom<TlogFile> for TrustedLog {
 
     fn try_from(file: TlogFile) -> Result<Self, String> {
         let decode = |what: &str, text: &str| {
-            STANDARD.decode(text).map_err(|e| format!("{what} of log {}: expected base64: {e}", file.base_url))
+            STANDARD
+                .decode(text)
+                .map_err(|e| format!("{what} of log {}: expected base64: {e}", file.base_url))
         };
         let log_id = decode("logId", &file.log_id.key_id)?;
         let spki = decode("publicKey", &file.public_key.raw_bytes)?;
         let ValidFor { start, end } = file.public_key.valid_for;
-        Ok(Self { base_url: file.base_url, log_id, spki, start, end })
+        Ok(Self {
+            base_url: file.base_url,
+            log_id,
+            spki,
+            start,
+            end,
+        })
     }
 }

@@ -49,7 +49,11 @@ pub enum ProofFailure {
 ///
 /// # Errors
 /// [`ProofFailure`].
-pub fn inclusion(leaf: &Hash, proof: &SignedInclusion, key: &LogKey) -> Result<Opened, ProofFailure> {
+pub fn inclusion(
+    leaf: &Hash,
+    proof: &SignedInclusion,
+    key: &LogKey,
+) -> Result<Opened, ProofFailure> {
     let size = proof.inclusion.size;
     if proof.checkpoint.is_empty() {
         return Err(ProofFailure::NoCheckpoint { size });
@@ -66,9 +70,14 @@ pub fn inclusion(leaf: &Hash, proof: &SignedInclusion, key: &LogKey) -> Result<O
 pub fn included(leaf: &Hash, proof: &InclusionProof, opened: &Opened) -> Result<(), ProofFailure> {
     let signed = opened.checkpoint();
     if proof.size != signed.size {
-        return Err(ProofFailure::Size { expected: signed.size, found: proof.size });
+        return Err(ProofFailure::Size {
+            expected: signed.size,
+            found: proof.size,
+        });
     }
-    proof.verify(leaf, &signed.root).map_err(ProofFailure::Inclusion)
+    proof
+        .verify(leaf, &signed.root)
+        .map_err(ProofFailure::Inclusion)
 }
 
 /// Checks a receipt's proof. That the receipt's leaf is what was submitted is for [`expected_leaf`].
@@ -84,10 +93,19 @@ pub fn receipt(receipt: &Receipt, key: &LogKey) -> Result<Opened, ProofFailure> 
 /// # Errors
 /// [`ProofFailure::OtherLeaf`] for the first receipt of another leaf.
 pub fn expected_leaf(receipts: &[Receipt], expected: &[Hash]) -> Result<(), ProofFailure> {
-    let other = receipts.iter().find(|receipt| !expected.contains(&receipt.leaf_hash));
+    let other = receipts
+        .iter()
+        .find(|receipt| !expected.contains(&receipt.leaf_hash));
     other.map_or(Ok(()), |receipt| {
-        let expected = expected.iter().map(Hash::to_hex).collect::<Vec<_>>().join(" or ");
-        Err(ProofFailure::OtherLeaf { expected, found: receipt.leaf_hash })
+        let expected = expected
+            .iter()
+            .map(Hash::to_hex)
+            .collect::<Vec<_>>()
+            .join(" or ");
+        Err(ProofFailure::OtherLeaf {
+            expected,
+            found: receipt.leaf_hash,
+        })
     })
 }
 
@@ -96,7 +114,9 @@ pub fn expected_leaf(receipts: &[Receipt], expected: &[Hash]) -> Result<(), Proo
 /// # Errors
 /// [`ProofFailure`]; an entry without a proof fails as one without a checkpoint.
 pub fn entry(entry: &Entry, key: &LogKey) -> Result<Opened, ProofFailure> {
-    let proof = entry.proof.as_ref().ok_or(ProofFailure::NoCheckpoint { size: TreeSize::ZERO })?;
+    let proof = entry.proof.as_ref().ok_or(ProofFailure::NoCheckpoint {
+        size: TreeSize::ZERO,
+    })?;
     inclusion(&Hash::leaf(&entry.leaf), proof, key)
 }
 
@@ -112,13 +132,18 @@ pub fn entry_in_older_tree(
     opened: &Opened,
 ) -> Result<(), ProofFailure> {
     let newest = opened.checkpoint();
-    for (expected, found) in [(older.size, consistency.from), (newest.size, consistency.to)] {
+    for (expected, found) in [
+        (older.size, consistency.from),
+        (newest.size, consistency.to),
+    ] {
         if expected != found {
             return Err(ProofFailure::Size { expected, found });
         }
     }
     let root = older.root(leaf).map_err(ProofFailure::Inclusion)?;
-    consistency.verify(&root, &newest.root).map_err(ProofFailure::Consistency)
+    consistency
+        .verify(&root, &newest.root)
+        .map_err(ProofFailure::Consistency)
 }
 
 /// The proof as a `.tlog-proof` file, for verification without the log.
@@ -139,7 +164,11 @@ pub fn proof_file(proof: &SignedInclusion) -> TlogProof {
 pub fn file(file: &TlogProof, leaf: &Hash, key: &LogKey) -> Result<Opened, ProofFailure> {
     let opened = key.open(file.checkpoint.as_bytes())?;
     let size = opened.checkpoint().size;
-    let proof = InclusionProof { index: file.index, size, hashes: file.hashes.clone() };
+    let proof = InclusionProof {
+        index: file.index,
+        size,
+        hashes: file.hashes.clone(),
+    };
     included(leaf, &proof, &opened)?;
     Ok(opened)
 }
