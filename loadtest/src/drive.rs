@@ -1,7 +1,7 @@
 //! The run itself: opens the connections, starts the clock, lets every connection take slots until none is left, and
 //! adds up what came of them.
 
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::connection::{Connection, Target};
 use crate::histogram::{Failure, Outcome, Tally};
-use crate::schedule::{Dispenser, Schedule, Slot};
+use crate::schedule::{Dispenser, Member, Schedule, Slot, Team};
 
 /// How a run is spread and when it is given up.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ pub(crate) fn run<C: Client>(load: &Load, client: &Arc<C>) -> anyhow::Result<(Ta
         teams.push((runtime, connections));
     }
     let dispenser = Arc::new(Dispenser::new(load.schedule));
-    let (finish, finished) = mpsc::channel();
+    let team = Arc::new(Team::default());
     let tally = std::thread::scope(|scope| {
         let workers: Vec<_> = teams
             .into_iter()
@@ -109,12 +109,11 @@ pub(crate) fn run<C: Client>(load: &Load, client: &Arc<C>) -> anyhow::Result<(Ta
                     tally,
                     timeout: load.timeout,
                 };
-                let (client, finish) = (Arc::clone(client), finish.clone());
-                scope.spawn(move || work_all(&runtime, &client, connections, &run, finish))
+                let (client, member) = (Arc::clone(client), Member::join(&team));
+                scope.spawn(move || work_all(&runtime, &client, connections, &run, member))
             })
             .collect();
-        drop(finish);
-        dispenser.pace(&finished, load.timeout);
+        dispenser.pace(&team, load.timeout);
         workers.into_iter().fold(Tally::new(), |mut sum, worker| {
             sum.merge(
                 worker
@@ -142,13 +141,13 @@ async fn open_all<C: Client>(
     Ok(connections)
 }
 
-/// One thread's part. Dropping `_finish` tells the pacer that this thread is done.
+/// One thread's part. Dropping `_member` tells the pacer that this thread is done.
 fn work_all<C: Client>(
     runtime: &Runtime,
     client: &Arc<C>,
     connections: Vec<C::Connection>,
     run: &Run,
-    _finish: mpsc::Sender<()>,
+    _member: Member,
 ) -> Tally {
     runtime.block_on(async {
         let mut workers = JoinSet::new();

@@ -6,7 +6,7 @@
 use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -197,28 +197,66 @@ impl Dispenser {
     }
 
     /// Opens the gate for each slot of an open loop when it is due; runs on a thread of its own, because the timers of
-    /// the async runtime round up to whole milliseconds. Returns when the sender of `finished` is gone, at the latest
-    /// `grace` after the last slot was due; slots that nobody took by then stay unsent.
-    pub(crate) fn pace(&self, finished: &Receiver<()>, grace: Duration) {
+    /// the async runtime round up to whole milliseconds. Returns when everybody has left `team`, at the latest `grace`
+    /// after the last slot was due; slots that nobody took by then stay unsent.
+    pub(crate) fn pace(&self, team: &Team, grace: Duration) {
+        if self.schedule.pace == Pace::Max {
+            return;
+        }
         let mut released = 0;
-        while released < self.schedule.requests && self.schedule.pace != Pace::Max {
+        while released < self.schedule.requests {
             let due = self.schedule.due_by(self.clock.elapsed());
             self.gate
                 .add_permits(usize::try_from(due - released).unwrap_or(Semaphore::MAX_PERMITS));
             released = due;
             let until = self.schedule.due(released).unwrap_or_default();
             let pause = until.saturating_sub(self.clock.elapsed()).max(MIN_TICK);
-            if released < self.schedule.requests
-                && finished.recv_timeout(pause) != Err(RecvTimeoutError::Timeout)
-            {
+            if released < self.schedule.requests && team.wait(pause) {
                 break;
             }
         }
-        if self.schedule.pace != Pace::Max {
-            // Ends early when the last worker is done: then the sender is gone.
-            let _ = finished.recv_timeout(grace);
-            self.gate.close();
-        }
+        team.wait(grace);
+        self.gate.close();
+    }
+}
+
+/// Those who still take slots. (A channel would do, but waiting on one with a timeout spins before it sleeps.)
+#[derive(Debug, Default)]
+pub(crate) struct Team {
+    members: Mutex<usize>,
+    left: Condvar,
+}
+
+impl Team {
+    /// Whether everybody has left, by then at the latest.
+    fn wait(&self, timeout: Duration) -> bool {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .left
+            .wait_timeout_while(members, timeout, |members| *members > 0);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 == 0
+    }
+}
+
+/// Makes its holder one of a team until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Member(Arc<Team>);
+
+impl Member {
+    pub(crate) fn join(team: &Arc<Team>) -> Self {
+        *team.members.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Self(Arc::clone(team))
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        *self
+            .0
+            .members
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.left.notify_all();
     }
 }
 
@@ -229,7 +267,7 @@ const MAX_RATE: u64 = 100_000_000;
 
 /// The pacer wakes at most this often. Coarser costs latency (a request is sent up to this late, and measured so), finer
 /// costs CPU that the server needs.
-const MIN_TICK: Duration = Duration::from_micros(100);
+const MIN_TICK: Duration = Duration::from_micros(200);
 
 #[cfg(test)]
 mod tests;

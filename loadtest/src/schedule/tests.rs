@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::mpsc;
 
 use super::*;
 
@@ -93,10 +92,11 @@ fn an_open_loop_sends_what_is_due_within_its_duration() {
 #[tokio::test]
 async fn slots_of_an_open_loop_keep_their_times_however_late_they_are_taken() {
     let dispenser = Arc::new(Dispenser::new(open(1000, 1, 100, 60)));
-    let (finish, finished) = mpsc::channel();
+    let team = Arc::new(Team::default());
+    let member = Member::join(&team);
     let pacer = std::thread::spawn({
         let dispenser = Arc::clone(&dispenser);
-        move || dispenser.pace(&finished, Duration::from_secs(60))
+        move || dispenser.pace(&team, Duration::from_secs(60))
     });
     for number in 0..100 {
         let slot = dispenser.next().await.unwrap();
@@ -116,15 +116,16 @@ async fn slots_of_an_open_loop_keep_their_times_however_late_they_are_taken() {
     assert_eq!(dispenser.unsent(), 0);
     // At once, not when the pacer gives up.
     assert_eq!(dispenser.next().await, None);
-    drop(finish);
+    drop(member);
     pacer.join().unwrap();
 }
 
 #[tokio::test]
 async fn an_open_loop_that_nobody_serves_ends_with_unsent_slots() {
     let dispenser = Dispenser::new(open(1_000_000, 1, 10, 60));
-    let (_finish, finished) = mpsc::channel();
-    dispenser.pace(&finished, Duration::from_millis(1));
+    let team = Arc::new(Team::default());
+    let _member = Member::join(&team);
+    dispenser.pace(&team, Duration::from_millis(1));
     assert_eq!(dispenser.next().await, None);
     assert_eq!(dispenser.unsent(), 10);
 }
