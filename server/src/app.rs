@@ -80,6 +80,14 @@ pub enum AppError {
         /// The system's reason.
         source: io::Error,
     },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The file of other services.
     #[error("{0}")]
     Services(String),
@@ -151,8 +159,9 @@ impl App {
         };
         app.check_origins()?;
         app.refresh_trust()?;
+        let app = Arc::new(app);
         app.probe_metrics();
-        Ok(Arc::new(app))
+        Ok(app)
     }
 
     /// Refuses a data directory without a log: one is made on purpose, never because a disk was empty.
@@ -206,17 +215,41 @@ impl App {
         })
     }
 
-    fn probe_metrics(&self) {
-        let service = Arc::downgrade(&self.service);
-        let store = Arc::downgrade(&self.store);
+    fn probe_metrics(self: &Arc<Self>) {
+        let app = Arc::downgrade(self);
         self.metrics.set_probe(move |metrics| {
-            if let Some(service) = service.upgrade() {
-                metrics.set_oldest_waiting(service.health().oldest_waiting);
-            }
-            if let Some(Ok(bytes)) = store.upgrade().map(|store| store.size_on_disk()) {
+            let Some(app) = app.upgrade() else { return };
+            metrics.set_oldest_waiting(app.service.health().oldest_waiting);
+            metrics.set_ready(app.not_ready().is_empty());
+            if let Ok(bytes) = app.store.size_on_disk() {
                 metrics.set_storage_bytes(bytes);
             }
         });
+    }
+
+    /// Why the server should get no requests; nothing if it may. An idle log and a server of frozen logs are ready.
+    #[must_use]
+    pub fn not_ready(&self) -> Vec<String> {
+        let health = self.service.health();
+        let mut reasons = Vec::new();
+        if health.stopping || self.closing.is_cancelled() {
+            reasons.push("stopping".to_owned());
+        }
+        if let Some(failed) = health.failed {
+            reasons.push(format!("a commit failed, restart the server: {failed}"));
+        }
+        if health.oldest_waiting > self.limits.ready_oldest {
+            reasons.push(format!(
+                "the oldest admitted submission has waited {:?}, expected at most {:?}",
+                health.oldest_waiting, self.limits.ready_oldest
+            ));
+        }
+        if let Some((free, reserve)) = health.disk_low {
+            reasons.push(format!(
+                "expected at least {reserve} bytes of free disk, found {free}"
+            ));
+        }
+        reasons
     }
 
     /// What answers.

@@ -49,7 +49,9 @@ pub async fn init(
         move |source| AppError::File { path, source }
     };
     files::create(&path, text.as_bytes(), files::PUBLIC).map_err(file(&path))?;
-    options.services.save(dir).map_err(file(dir))?;
+    if options.services != Services::default() {
+        options.services.save(dir).map_err(file(dir))?;
+    }
     let open_in = dir.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
         App::open(&open_in, config, Arc::new(Metrics::new()), clock)

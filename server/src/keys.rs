@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use pkcs8::LineEnding;
 use treering_api::log::LogName;
 use zeroize::Zeroizing;
@@ -65,9 +65,13 @@ pub fn create(keys: &Path, log: &LogName) -> Result<SigningKey, KeyError> {
     let mut seed = Zeroizing::new([0_u8; 32]);
     getrandom::fill(seed.as_mut_slice()).map_err(|error| KeyError::Random(error.to_string()))?;
     let key = SigningKey::from_bytes(&seed);
-    let pem = key
-        .to_pkcs8_pem(LineEnding::LF)
-        .map_err(|_| KeyError::Format { path: path.clone() })?;
+    // Without the public key (PKCS#8 version 1): OpenSSL and others read no version 2.
+    let pem = KeypairBytes {
+        secret_key: key.to_bytes(),
+        public_key: None,
+    }
+    .to_pkcs8_pem(LineEnding::LF)
+    .map_err(|_| KeyError::Format { path: path.clone() })?;
     files::create(&path, pem.as_bytes(), files::SECRET)
         .map_err(|source| KeyError::File { path, source })?;
     Ok(key)

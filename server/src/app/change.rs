@@ -198,8 +198,7 @@ impl App {
         name: &LogName,
         successor: Option<&LogName>,
     ) -> Result<LogInfoJson, Reject> {
-        let size = self.service.freeze(name, successor).await?;
-        tracing::info!(log = %name, size = size.get(), "log frozen");
+        self.service.freeze(name, successor).await?;
         Ok(LogInfoJson::from(self.service.log(Some(name))?.info()))
     }
 }

@@ -246,11 +246,12 @@ impl Reader {
     }
 
     pub(super) fn endpoint(&mut self, path: &str) -> Option<String> {
-        let expected = || "a URL such as \"http://localhost:4317\"".to_owned();
+        let expected = || {
+            "a URL such as \"http://localhost:4317\" (without TLS: a collector stands beside the server)".to_owned()
+        };
         self.read(path, |value| {
             let uri: http::Uri = text_of(value)?.parse().map_err(|_| expected())?;
-            let complete =
-                matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+            let complete = uri.scheme_str() == Some("http") && uri.host().is_some();
             if complete {
                 Ok(uri.to_string())
             } else {

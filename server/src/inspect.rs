@@ -1,0 +1,103 @@
+//! Looking at a data directory without a server: the list of its logs, and the audit. Opens it for reading only, so a
+//! server may hold it meanwhile; what that one commits later does not show.
+
+use std::io::Write;
+use std::path::Path;
+
+use treering_api::json::{LogInfoJson, LogState};
+use treering_api::log::LogName;
+use treering_storage::directory::Directory;
+use treering_storage::envelopes::EnvelopeFiles;
+use treering_storage::published::PublishedFiles;
+use treering_storage::rocks::RocksStore;
+use treering_storage::{Journal, StoreError};
+use treering_tlog::note::{KeyName, VerifierKey};
+
+use crate::app::AppError;
+use crate::audit::{Audited, Auditor, LogReport};
+use crate::keys;
+use crate::log::State;
+use crate::log::recover::{LogDescription, describe};
+
+/// After how many entries progress is told again.
+const PROGRESS_ENTRIES: u64 = 100_000;
+
+/// The logs of a data directory.
+///
+/// # Errors
+/// If it is none, or cannot be read.
+pub fn list(dir: &Path) -> Result<Vec<LogInfoJson>, AppError> {
+    let (directory, store) = open(dir)?;
+    let described = describe(&store.events()?)?;
+    described
+        .iter()
+        .map(|log| info(log, &directory, &store))
+        .collect()
+}
+
+fn info(
+    log: &LogDescription,
+    directory: &Directory,
+    store: &RocksStore,
+) -> Result<LogInfoJson, AppError> {
+    Ok(LogInfoJson {
+        name: log.name.clone(),
+        dialect: log.dialect,
+        origin: log.origin.clone(),
+        vkey: vkey(directory, &log.name, &log.origin).unwrap_or_default(),
+        state: if matches!(log.state, State::Frozen { .. }) {
+            LogState::Frozen
+        } else {
+            LogState::Active
+        },
+        size: store.head(log.id)?.size,
+    })
+}
+
+/// Audits every log, telling its progress.
+///
+/// # Errors
+/// If the data directory is none, or cannot be read at all.
+pub fn fsck(dir: &Path, mut progress: impl Write) -> Result<Vec<LogReport>, AppError> {
+    let (directory, store) = open(dir)?;
+    let published = PublishedFiles::open(&directory.published())?;
+    let envelopes = EnvelopeFiles::reader(dir);
+    let origins = describe(&store.events()?)?;
+    let audited = Audited {
+        store: &store,
+        envelopes: Some(&envelopes),
+        published: Some(&published),
+    };
+    let key_of = |name: &str| {
+        let log = origins.iter().find(|log| log.name.as_str() == name)?;
+        vkey(&directory, &log.name, &log.origin)
+    };
+    let mut told = 0;
+    let tell = |log: &str, done: treering_tlog::TreeSize, all: treering_tlog::TreeSize| {
+        if done.get() / PROGRESS_ENTRIES != told || done == all {
+            told = done.get() / PROGRESS_ENTRIES;
+            // Nobody reads it; the audit goes on.
+            let _ = writeln!(progress, "log {log}: {done} of {all} entries");
+        }
+    };
+    Ok(Auditor::default().check(&audited, key_of, tell)?)
+}
+
+fn open(dir: &Path) -> Result<(Directory, RocksStore), AppError> {
+    let directory = Directory::open(dir).map_err(|error| match error {
+        StoreError::Missing { .. } => AppError::NotInitialised {
+            dir: dir.to_owned(),
+        },
+        error => error.into(),
+    })?;
+    Ok((directory, RocksStore::open_read_only(dir)?))
+}
+
+/// A log's vkey made from its key; the copy in the data directory might be another's.
+fn vkey(directory: &Directory, log: &LogName, origin: &str) -> Option<String> {
+    let key = keys::load(&directory.keys(), log).ok()?;
+    let name = KeyName::new(origin).ok()?;
+    VerifierKey::ed25519(name, key.verifying_key().to_bytes())
+        .ok()
+        .map(|vkey| vkey.to_string())
+}
