@@ -44,16 +44,43 @@ impl From<base64::DecodeError> for Base64Error {
     }
 }
 
+/// Which of the two alphabets a text is in. Found by decoding it once, as a scan for the four characters that differ costs
+/// as much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alphabet {
+    Standard,
+    UrlSafe,
+}
+
+impl Alphabet {
+    /// For a text of any length, whose end may be padded.
+    fn whole(self) -> &'static GeneralPurpose {
+        match self {
+            Self::Standard => &STANDARD,
+            Self::UrlSafe => &URL_SAFE,
+        }
+    }
+
+    /// For all of a text but its last piece: no padding.
+    fn inner(self) -> &'static GeneralPurpose {
+        match self {
+            Self::Standard => &STANDARD_INNER,
+            Self::UrlSafe => &URL_SAFE_INNER,
+        }
+    }
+}
+
 /// Decodes a whole text.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, Base64Error> {
-    let bytes = text.as_bytes();
-    require_quads(bytes)?;
-    let engine = if is_url_safe(bytes) {
-        &URL_SAFE
-    } else {
-        &STANDARD
-    };
-    Ok(engine.decode(bytes)?)
+    in_either(|alphabet| {
+        require_quads(text)?;
+        Ok(alphabet.whole().decode(text)?)
+    })
+}
+
+/// Checks a whole text without keeping what it decodes to.
+pub(crate) fn check(text: &str) -> Result<Alphabet, Base64Error> {
+    in_either(|alphabet| decode_chunks(text, alphabet, |_| ()).map(|()| alphabet))
 }
 
 /// Bytes that `text` decodes to, if it decodes.
@@ -66,19 +93,21 @@ pub(crate) fn decoded_len(text: &str) -> usize {
 const CHUNK: usize = 4096;
 
 /// Decodes piece by piece into a small buffer and hands each piece over: a payload of any size without a second copy.
-pub(crate) fn decode_chunks(text: &str, mut take: impl FnMut(&[u8])) -> Result<(), Base64Error> {
-    let bytes = text.as_bytes();
-    require_quads(bytes)?;
-    let (inner, last) = if is_url_safe(bytes) {
-        (&URL_SAFE_INNER, &URL_SAFE)
-    } else {
-        (&STANDARD_INNER, &STANDARD)
-    };
+pub(crate) fn decode_chunks(
+    text: &str,
+    alphabet: Alphabet,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), Base64Error> {
+    require_quads(text)?;
     let mut buffer = [0; CHUNK / 4 * 3];
-    let mut chunks = bytes.chunks(CHUNK).peekable();
+    let mut chunks = text.as_bytes().chunks(CHUNK).peekable();
     while let Some(chunk) = chunks.next() {
         // Padding may stand at the end only, so all chunks but the last must be free of it.
-        let engine = if chunks.peek().is_some() { inner } else { last };
+        let engine = if chunks.peek().is_some() {
+            alphabet.inner()
+        } else {
+            alphabet.whole()
+        };
         let len = engine
             .decode_slice(chunk, &mut buffer)
             .map_err(|error| match error {
@@ -92,16 +121,21 @@ pub(crate) fn decode_chunks(text: &str, mut take: impl FnMut(&[u8])) -> Result<(
     Ok(())
 }
 
-fn require_quads(bytes: &[u8]) -> Result<(), Base64Error> {
-    if bytes.len().is_multiple_of(4) {
-        Ok(())
-    } else {
-        Err(Base64Error::Length { found: bytes.len() })
-    }
+/// The standard alphabet first; of what is in neither, the error is that of the standard one.
+fn in_either<T>(decode: impl Fn(Alphabet) -> Result<T, Base64Error>) -> Result<T, Base64Error> {
+    let standard = match decode(Alphabet::Standard) {
+        Ok(done) => return Ok(done),
+        Err(error) => error,
+    };
+    decode(Alphabet::UrlSafe).map_err(|_| standard)
 }
 
-fn is_url_safe(bytes: &[u8]) -> bool {
-    bytes.iter().any(|b| matches!(b, b'-' | b'_'))
+fn require_quads(text: &str) -> Result<(), Base64Error> {
+    if text.len().is_multiple_of(4) {
+        Ok(())
+    } else {
+        Err(Base64Error::Length { found: text.len() })
+    }
 }
 
 #[cfg(test)]
@@ -110,7 +144,7 @@ mod tests {
 
     fn chunked(text: &str) -> Result<Vec<u8>, Base64Error> {
         let mut out = Vec::new();
-        decode_chunks(text, |piece| out.extend_from_slice(piece))?;
+        decode_chunks(text, check(text)?, |piece| out.extend_from_slice(piece))?;
         Ok(out)
     }
 

@@ -63,6 +63,21 @@ pub fn detect(bytes: &[u8]) -> Container {
     }
 }
 
+/// What the first member's name alone suggests: nothing to rely on, but enough to pick the parser to try first.
+pub fn guess(bytes: &[u8]) -> Option<Container> {
+    let rest = bytes.trim_ascii_start().strip_prefix(b"{")?;
+    let rest = rest.trim_ascii_start().strip_prefix(b"\"")?;
+    let name = rest.split(|&b| b == b'"').next()?;
+    match name {
+        b"payload" | b"payloadType" | b"signatures" => Some(Container::Envelope),
+        b"mediaType" | b"verificationMaterial" | b"dsseEnvelope" | b"messageSignature" => {
+            Some(Container::SigstoreBundle)
+        }
+        b"_type" | b"predicateType" | b"subject" => Some(Container::Statement),
+        _ => None,
+    }
+}
+
 #[derive(Default)]
 struct Names {
     envelope: usize,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::base64::{self, Base64Error};
+use crate::base64::{self, Alphabet, Base64Error};
 use crate::digest::{DigestAlgorithm, Digester};
 use crate::limits::{
     MAX_CHAIN, MAX_KEY, MAX_KEYID, MAX_PAYLOAD_TYPE, MAX_SIGNATURE, MAX_SIGNATURES,
@@ -46,6 +46,7 @@ pub enum EnvelopeError {
 pub struct Envelope<'a> {
     payload_type: Cow<'a, str>,
     payload: Cow<'a, str>,
+    alphabet: Alphabet,
     signatures: Vec<EnvelopeSignature>,
 }
 
@@ -79,7 +80,7 @@ impl<'a> Envelope<'a> {
             MAX_PAYLOAD_TYPE,
         )?;
         within("signatures", json.signatures.len(), 1, MAX_SIGNATURES)?;
-        base64::decode_chunks(&json.payload, |_| ()).map_err(|source| EnvelopeError::Base64 {
+        let alphabet = base64::check(&json.payload).map_err(|source| EnvelopeError::Base64 {
             part: "payload",
             source,
         })?;
@@ -91,6 +92,7 @@ impl<'a> Envelope<'a> {
         Ok(Self {
             payload_type: json.payload_type,
             payload: json.payload,
+            alphabet,
             signatures,
         })
     }
@@ -145,7 +147,8 @@ impl<'a> Envelope<'a> {
     }
 
     fn feed(&self, take: impl FnMut(&[u8])) {
-        base64::decode_chunks(&self.payload, take).expect("parse has decoded the same text before");
+        base64::decode_chunks(&self.payload, self.alphabet, take)
+            .expect("parse has decoded the same text before");
     }
 }
 

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use treering_attest::container::{Container, detect};
+use treering_attest::container::{Container, detect, guess};
 use treering_attest::statement::StatementVersion;
 use treering_attest::{
     DigestAlgorithm, Envelope, EnvelopeError, PublicKey, SignatureError, SigstoreBundle, Statement,
@@ -413,5 +413,23 @@ fn containers_are_told_apart() {
             matches!(detect(text.as_bytes()), Container::NotAnObject { .. }),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_guess_is_by_the_first_member_and_never_a_verdict() {
+    for (text, expected) in [
+        (r#" { "payload":"#, Some(Container::Envelope)),
+        (r#"{"mediaType":1}"#, Some(Container::SigstoreBundle)),
+        (r#"{"_type""#, Some(Container::Statement)),
+        (r#"{"signature":1,"payload":2}"#, None),
+        ("{}", None),
+        ("[\"payload\"]", None),
+        ("", None),
+    ] {
+        assert_eq!(guess(text.as_bytes()), expected, "{text}");
+    }
+    for text in [VSA, include_bytes!("vectors/witness/policy-signed.json")] {
+        assert_eq!(guess(text), Some(detect(text)));
     }
 }

@@ -27,7 +27,12 @@ pub fn requests_from_submission(
     bytes: &[u8],
     verifiers: &[VerifierMaterial],
 ) -> Result<Vec<VerifiedRequest>, RefusedEntry> {
-    // An envelope is by far the most frequent: parse it in one pass, and look closer only if it is none.
+    // Each of the two in one pass if the first member says which; a closer look only at what is neither.
+    if container::guess(bytes) == Some(Container::SigstoreBundle)
+        && let Ok(bundle) = SigstoreBundle::parse(bytes)
+    {
+        return requests_from_bundle(&bundle, verifiers);
+    }
     let refused = match Envelope::parse(bytes) {
         Ok(envelope) => return requests_from_envelope(&envelope, verifiers),
         Err(error) => error,
