@@ -142,7 +142,7 @@ pub(crate) struct TilesArgs {
 /// What all loads have.
 #[derive(Debug, Args)]
 pub(crate) struct LoadArgs {
-    /// Of the server: http://HOST[:PORT][/PATH]. For tiles the base URL of the log, below which /checkpoint is.
+    /// Of the server: `http://HOST[:PORT][/PATH]`. For tiles the base URL of the log, below which /checkpoint is.
     #[arg(long)]
     pub(crate) url: String,
     /// How many connections, opened before the clock starts.
