@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
 use serde::Deserialize;
 use serde_json::Value;
@@ -50,6 +52,13 @@ fn json_files(folder: &Path) -> Vec<PathBuf> {
 
 fn hash(base64: &str) -> Option<Hash> {
     Hash::from_base64(base64).ok()
+}
+
+/// Some consistency probes have a text of another length ("don't care") for a root that does not matter. It
+/// gets a hash of its own, so that equal ones stay equal and no other hash is equal to it.
+fn root_or_stand_in(base64: &str) -> Hash {
+    let stand_in = || Hash::of(&[b"not a hash: ", base64.as_bytes()].concat());
+    hash(base64).unwrap_or_else(stand_in)
 }
 
 fn hashes(base64: Option<&[String]>) -> Option<Vec<Hash>> {
@@ -123,7 +132,11 @@ impl ConsistencyProbe {
             to,
             hashes: hashes(self.proof.as_deref())?,
         };
-        Some((proof, hash(&self.root1)?, hash(&self.root2)?))
+        Some((
+            proof,
+            root_or_stand_in(&self.root1),
+            root_or_stand_in(&self.root2),
+        ))
     }
 
     fn tree(&self) -> Option<Result<(), ProofError>> {
@@ -401,10 +414,7 @@ fn a_live_rekor_log_of_75_million_leaves() {
             .map(|hash| Hash::from_base64(hash.as_str().unwrap()).unwrap())
             .collect(),
     };
-    let body = base64::Engine::decode(
-        &base64::engine::general_purpose::STANDARD,
-        proof_of("canonicalizedBody"),
-    );
+    let body = STANDARD.decode(proof_of("canonicalizedBody"));
     assert_eq!(inclusion.size, opened.checkpoint().size);
     inclusion
         .verify(&Hash::leaf(&body.unwrap()), &opened.checkpoint().root)

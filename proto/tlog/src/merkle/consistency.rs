@@ -1,6 +1,6 @@
 //! Consistency proofs: RFC 9162 sections 2.1.4.1 and 2.1.4.2.
 
-use crate::merkle::inclusion::expect;
+use crate::merkle::inclusion::{check_empty, expect};
 use crate::merkle::{NodeId, Nodes, ProofError, ProveError, path, path_len};
 use crate::{Hash, TreeSize};
 
@@ -53,7 +53,7 @@ impl ConsistencyProof {
         if !self.from.is_empty() {
             return self.verify_rfc9162(old_root, new_root);
         }
-        self.check_empty_proof()?;
+        check_empty(&self.hashes)?;
         expect(&Hash::empty_root(), old_root)?;
         if self.to.is_empty() {
             expect(&Hash::empty_root(), new_root)
@@ -77,7 +77,7 @@ impl ConsistencyProof {
             });
         }
         if from == to {
-            self.check_empty_proof()?;
+            check_empty(&self.hashes)?;
             let old_is_right = if from == 0 {
                 expect(&Hash::empty_root(), old_root)
             } else {
@@ -127,13 +127,6 @@ impl ConsistencyProof {
         }
         expect(old_root, &old)?;
         expect(new_root, &new)
-    }
-
-    fn check_empty_proof(&self) -> Result<(), ProofError> {
-        match self.hashes.len() {
-            0 => Ok(()),
-            found => Err(ProofError::Length { expected: 0, found }),
-        }
     }
 }
 

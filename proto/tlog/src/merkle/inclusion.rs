@@ -105,3 +105,11 @@ pub(super) fn expect(expected: &Hash, found: &Hash) -> Result<(), ProofError> {
         found: *found,
     })
 }
+
+/// Refuses any hash where there is nothing to prove.
+pub(super) fn check_empty(hashes: &[Hash]) -> Result<(), ProofError> {
+    match hashes.len() {
+        0 => Ok(()),
+        found => Err(ProofError::Length { expected: 0, found }),
+    }
+}

@@ -1,9 +1,10 @@
 //! Proofs about subtrees (the Merkle Tree Certificates draft, which c2sp.org/tlog-cosignature builds on).
 //!
 //! A subtree is the leaves `start..end` of a log, where `start` is a multiple of the smallest power of
-//! two that is not less than their number; the range from 0 to any size is one.
+//! two that is not less than their number; the range from 0 to any size is one, and so, trivially, is an
+//! empty range, which is part of every tree that reaches so far.
 
-use crate::merkle::inclusion::{climb, expect};
+use crate::merkle::inclusion::{check_empty, climb, expect};
 use crate::merkle::{ProofError, to_usize};
 use crate::{Hash, LeafIndex, TreeSize};
 
@@ -18,7 +19,7 @@ impl Subtree {
     /// The leaves before `end` from `start` on.
     ///
     /// # Errors
-    /// If the range is empty or not aligned to a subtree.
+    /// If the range ends before it begins, or is not aligned to a subtree.
     pub fn new(start: LeafIndex, end: TreeSize) -> Result<Self, ProofError> {
         let (start, end) = (start.get(), end.get());
         let refused = ProofError::Range {
@@ -26,11 +27,8 @@ impl Subtree {
             end,
             size: end,
         };
-        let len = end
-            .checked_sub(start)
-            .filter(|len| *len > 0)
-            .ok_or(refused.clone())?;
-        // At most 2^63, so the power of two exists.
+        let len = end.checked_sub(start).ok_or(refused.clone())?;
+        // At most 2^63, so the power of two exists; of an empty range it is 1.
         if start & (len.next_power_of_two() - 1) != 0 {
             return Err(refused);
         }
@@ -91,6 +89,10 @@ impl Subtree {
                 end: self.end,
                 size,
             });
+        }
+        if self.start == self.end {
+            check_empty(hashes)?;
+            return expect(&Hash::empty_root(), subtree_root);
         }
         let walk = Walk::new(self, size);
         let seeded = walk.first == walk.node;
