@@ -5,8 +5,11 @@ use std::fmt::Debug;
 
 pub mod tlog;
 
+/// A target's name and body.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// Every target by the name of its file in `targets/` and of its folder in `seeds/`.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[Target] = &[
     ("checkpoint", tlog::checkpoint),
     ("decimal", tlog::decimal),
     ("entry_bundle", tlog::entry_bundle),
