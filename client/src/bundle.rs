@@ -84,6 +84,14 @@ pub enum BundleFailure {
         /// What there is.
         found: String,
     },
+    /// A check whose own error says what it expected and found.
+    #[error("{check}: {detail}")]
+    Refused {
+        /// The check.
+        check: &'static str,
+        /// What it says.
+        detail: String,
+    },
     /// There is no log entry to verify.
     #[error("expected an entry of a transparency log in the bundle, found none")]
     NothingLogged,
@@ -104,6 +112,13 @@ fn failed(
     }
 }
 
+fn refused(check: &'static str, error: impl std::fmt::Display) -> BundleFailure {
+    BundleFailure::Refused {
+        check,
+        detail: error.to_string(),
+    }
+}
+
 /// Verifies a bundle for an artifact.
 ///
 /// # Errors
@@ -114,8 +129,7 @@ pub fn verify_bundle(
     signer: &Signer,
     logs: &Logs,
 ) -> Result<Verdict, BundleFailure> {
-    let bundle = SigstoreBundle::parse(bundle)
-        .map_err(|e| failed("bundle", "a sigstore bundle", e.to_string()))?;
+    let bundle = SigstoreBundle::parse(bundle).map_err(|e| refused("bundle", e))?;
     let (key, material) = signing_key(&bundle, signer)?;
     let signed = Signed::check(&bundle, artifact, &key)?;
     let mut checks = signed.checks.clone();
@@ -146,7 +160,7 @@ fn signing_key(
         VerificationMaterial::Certificates(chain) => {
             let der = chain.first().map(Vec::as_slice).unwrap_or_default();
             let material = VerifierMaterial::from_certificate_der(der);
-            Some(material.map_err(|e| failed("bundle", "a certificate", e.to_string()))?)
+            Some(material.map_err(|e| refused("bundle", e))?)
         }
         VerificationMaterial::PublicKeyHint(_) => None,
     };
@@ -219,7 +233,7 @@ impl<'a> Signed<'a> {
         let algorithm = key.algorithm().digest_algorithm();
         let digest = algorithm.of(artifact);
         verify_digest(key, algorithm, &digest, &message.signature)
-            .map_err(|e| failed("signature", "a signature over the artifact", e.to_string()))?;
+            .map_err(|e| refused("signature", e))?;
         let artifact_check = Check {
             name: "artifact",
             detail: format!("{}:{}", algorithm.name(), hex::encode(&digest)),
@@ -233,8 +247,7 @@ impl<'a> Signed<'a> {
     }
 
     fn envelope(bytes: &'a [u8], artifact: &[u8], key: &PublicKey) -> Result<Self, BundleFailure> {
-        let envelope = Envelope::parse(bytes)
-            .map_err(|e| failed("bundle", "a DSSE envelope", e.to_string()))?;
+        let envelope = Envelope::parse(bytes).map_err(|e| refused("bundle", e))?;
         let [signature] = envelope.signatures() else {
             return Err(failed(
                 "bundle",
@@ -249,7 +262,7 @@ impl<'a> Signed<'a> {
             &envelope.pae(),
             &signature,
         )
-        .map_err(|e| failed("signature", "a signature over the envelope", e.to_string()))?;
+        .map_err(|e| refused("signature", e))?;
         let (statement, subject) = find_subject(&envelope, artifact)?;
         let detail = format!("{subject}, a subject of {}", statement.predicate_type);
         Ok(Self {
@@ -301,11 +314,8 @@ fn find_subject(
             envelope.payload_type(),
         ));
     }
-    let payload = envelope
-        .payload()
-        .map_err(|e| failed("bundle", "a payload", e.to_string()))?;
-    let statement = Statement::parse(&payload)
-        .map_err(|e| failed("artifact", "an in-toto statement", e.to_string()))?;
+    let payload = envelope.payload().map_err(|e| refused("bundle", e))?;
+    let statement = Statement::parse(&payload).map_err(|e| refused("artifact", e))?;
     let ours: Vec<(&str, String)> = [
         DigestAlgorithm::Sha256,
         DigestAlgorithm::Sha384,

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use treering_attest::{DigestAlgorithm, PublicKey, VerifierMaterial};
 use treering_rekor::v2;
 
-use super::{BundleFailure, failed};
+use super::{BundleFailure, failed, refused};
 
 /// A leaf: this signature, over something with this digest, by this key or certificate.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Claim {
     }
 
     fn rekor_v2(leaf: &[u8]) -> Result<Self, BundleFailure> {
-        let entry = v2::Entry::parse(leaf).map_err(|e| wrong("a hashedrekord 0.0.2 leaf", e))?;
+        let entry = v2::Entry::parse(leaf).map_err(|e| refused("entry", e))?;
         let verifier = match &entry.verifier {
             v2::Verifier::PublicKey(der) => {
                 PublicKey::from_spki_der(der).map(VerifierMaterial::from)
@@ -55,7 +55,7 @@ impl Claim {
             digest: entry.digest,
             payload_only: false,
             signature: entry.signature,
-            verifier: verifier.map_err(|e| wrong("a key or certificate in the leaf", e))?,
+            verifier: verifier.map_err(|e| refused("entry", e))?,
         })
     }
 }
@@ -89,8 +89,7 @@ fn decode(what: &str, text: &str) -> Result<Vec<u8>, BundleFailure> {
 
 fn verifier(base64_pem: &str) -> Result<VerifierMaterial, BundleFailure> {
     let pem = decode("a key or certificate", base64_pem)?;
-    VerifierMaterial::from_pem_or_der(&pem)
-        .map_err(|e| wrong("a key or certificate in the leaf", e))
+    VerifierMaterial::from_pem_or_der(&pem).map_err(|e| refused("entry", e))
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use treering_attest::bundle::TlogEntry;
 use treering_attest::{DigestAlgorithm, PublicKey, verify};
 use treering_tlog::note::KeyKind;
 
-use super::{BundleFailure, Logs, failed};
+use super::{BundleFailure, Logs, failed, refused};
 
 const CHECK: &str = "entry timestamp";
 
@@ -41,20 +41,14 @@ pub(super) fn check(entry: &TlogEntry, logs: &Logs) -> Result<Option<u64>, Bundl
             ));
         }
     };
-    let key = key.map_err(|e| failed(CHECK, "a key of the log", e.to_string()))?;
+    let key = key.map_err(|e| refused(CHECK, e))?;
     verify(
         &key,
         DigestAlgorithm::Sha256,
         payload(entry, time).as_bytes(),
         signature,
     )
-    .map_err(|e| {
-        failed(
-            CHECK,
-            "the log's signature over entry and time",
-            e.to_string(),
-        )
-    })?;
+    .map_err(|e| refused(CHECK, e))?;
     Ok(Some(time))
 }
 

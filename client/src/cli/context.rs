@@ -1,7 +1,7 @@
 //! What commands share: the server, the log in question, and what is remembered of it.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,7 +198,7 @@ fn choose<'a>(logs: &'a [LogInfo], name: Option<&LogName>) -> Result<&'a LogInfo
 
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read_input(path: &Path) -> Result<Bytes, CliError> {
-    if path == PathBuf::from("-") {
+    if path == "-" {
         return read_bounded(std::io::stdin().lock(), "standard input");
     }
     read_file(path)

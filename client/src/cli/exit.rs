@@ -33,7 +33,7 @@ pub enum Exit {
 }
 
 /// The table in `--help`. A test holds it to [`Exit::code`].
-pub const TABLE: &str = "\
+pub(super) const TABLE: &str = "\
 Exit codes:
   0   done; everything verified
   1   verification failed: a signature, a proof or a comparison does not hold
@@ -196,7 +196,7 @@ impl From<Box<Misbehaviour>> for CliError {
     }
 }
 
-impl<E: std::error::Error + Into<CliError> + 'static> From<MemoryError<E>> for CliError {
+impl<E: std::error::Error + Into<Self> + 'static> From<MemoryError<E>> for CliError {
     fn from(error: MemoryError<E>) -> Self {
         match error {
             MemoryError::Misbehaviour(proof) => proof.into(),
@@ -231,7 +231,9 @@ impl From<FsckError> for CliError {
 impl From<BundleFailure> for CliError {
     fn from(error: BundleFailure) -> Self {
         match error {
-            BundleFailure::Failed { .. } => Self::new(Exit::Failed, error.to_string()),
+            BundleFailure::Failed { .. } | BundleFailure::Refused { .. } => {
+                Self::new(Exit::Failed, error.to_string())
+            }
             BundleFailure::NothingLogged => Self::new(Exit::Nothing, error.to_string()),
             BundleFailure::Trust(error) => error.into(),
         }

@@ -105,15 +105,12 @@ fn check(context: &Context, args: &ProofVerify) -> Result<(), CliError> {
         .iter()
         .map(|leaf| (leaf, verify::file(&proof, leaf, &key)));
     // Of an envelope with several signatures the proof is of one: any leaf that it holds for will do.
-    let (leaf, opened) = match outcomes.find(|(_, outcome)| outcome.is_ok()) {
-        Some((leaf, Ok(opened))) => (leaf, opened),
-        _ => {
-            let first = leaves.first().copied().unwrap_or_else(Hash::empty_root);
-            return Err(verify::file(&proof, &first, &key).err().map_or_else(
-                || CliError::new(Exit::Nothing, "expected a leaf, found none"),
-                CliError::from,
-            ));
-        }
+    let Some((leaf, Ok(opened))) = outcomes.find(|(_, outcome)| outcome.is_ok()) else {
+        let refused = leaves
+            .iter()
+            .find_map(|leaf| verify::file(&proof, leaf, &key).err());
+        let none = || CliError::new(Exit::Nothing, "expected a leaf, found none");
+        return Err(refused.map_or_else(none, CliError::from));
     };
     let signed = opened.checkpoint();
     let text = format!(
