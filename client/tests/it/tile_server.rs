@@ -1,5 +1,4 @@
 //! A log as files, and a server of such files.
-#![expect(dead_code, reason = "each test file uses its part")]
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,12 +16,12 @@ use treering_tlog::note::{KeyName, NoteSigner};
 use treering_tlog::tile::{HashTile, TILE_WIDTH, Tile, Width, width_at};
 use treering_tlog::{Hash, TreeSize, entry_bundle};
 
-pub const ORIGIN: &str = "log.test/small";
+pub(crate) const ORIGIN: &str = "log.test/small";
 
 /// Resources of a log by their paths.
-pub type Files = HashMap<String, Vec<u8>>;
+pub(crate) type Files = HashMap<String, Vec<u8>>;
 
-pub fn signer() -> NoteSigner {
+pub(crate) fn signer() -> NoteSigner {
     NoteSigner::new(
         KeyName::new(ORIGIN).unwrap(),
         SigningKey::from_bytes(&[7; 32]),
@@ -30,12 +29,12 @@ pub fn signer() -> NoteSigner {
     .unwrap()
 }
 
-pub fn log_key() -> LogKey {
+pub(crate) fn log_key() -> LogKey {
     LogKey::from_vkey(&signer().verifier().to_string()).unwrap()
 }
 
 /// The leaf at an index: what a log of small entries may hold. One in a hundred is empty.
-pub fn leaf(index: u64) -> Vec<u8> {
+pub(crate) fn leaf(index: u64) -> Vec<u8> {
     if index % 100 == 99 {
         Vec::new()
     } else {
@@ -44,7 +43,7 @@ pub fn leaf(index: u64) -> Vec<u8> {
 }
 
 /// A signed checkpoint of a tree.
-pub fn checkpoint(size: u64, root: Hash) -> String {
+pub(crate) fn checkpoint(size: u64, root: Hash) -> String {
     let checkpoint = Checkpoint::new(
         Origin::new(ORIGIN).unwrap(),
         TreeSize::new(size).unwrap(),
@@ -54,12 +53,12 @@ pub fn checkpoint(size: u64, root: Hash) -> String {
 }
 
 /// All the resources of a log with so many of [`leaf`].
-pub fn static_log(size: u64) -> Files {
+pub(crate) fn static_log(size: u64) -> Files {
     let leaves: Vec<Vec<u8>> = (0..size).map(leaf).collect();
     static_log_of(&leaves)
 }
 
-pub fn static_log_of(leaves: &[Vec<u8>]) -> Files {
+pub(crate) fn static_log_of(leaves: &[Vec<u8>]) -> Files {
     let size = TreeSize::new(u64::try_from(leaves.len()).unwrap()).unwrap();
     let mut levels: Vec<Vec<Hash>> = vec![Vec::new(); 8];
     let mut range = CompactRange::new();
@@ -101,20 +100,20 @@ pub fn static_log_of(leaves: &[Vec<u8>]) -> Files {
 
 /// What a server answers with instead of a file.
 #[derive(Default)]
-pub struct Served {
-    pub files: Files,
+pub(crate) struct Served {
+    pub(crate) files: Files,
     /// Paths that get another status.
-    pub statuses: HashMap<String, StatusCode>,
+    pub(crate) statuses: HashMap<String, StatusCode>,
 }
 
 /// A server of files that can be changed while it runs; it stops with the test's runtime.
-pub struct Server {
-    pub address: SocketAddr,
-    pub served: Arc<Mutex<Served>>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) served: Arc<Mutex<Served>>,
 }
 
 impl Server {
-    pub async fn start(files: Files) -> Self {
+    pub(crate) async fn start(files: Files) -> Self {
         let served = Arc::new(Mutex::new(Served {
             files,
             ..Served::default()
@@ -127,11 +126,11 @@ impl Server {
     }
 
     /// Where the log is.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/logs/small", self.address)
     }
 
-    pub fn set(&self, files: Files) {
+    pub(crate) fn set(&self, files: Files) {
         self.served.lock().unwrap().files = files;
     }
 }

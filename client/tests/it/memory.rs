@@ -1,11 +1,9 @@
 //! What is remembered, and what is refused because of it.
 
-mod support;
-
 use std::convert::Infallible;
 use std::fs;
 
-use support::{ORIGIN, checkpoint, leaf, log_key};
+use crate::tile_server::{ORIGIN, checkpoint, leaf, log_key};
 use tempfile::TempDir;
 use treering_api::log::LogName;
 use treering_client::memory::{Advance, Memory, MemoryError, MisbehaviourKind, PinError};
