@@ -3,6 +3,8 @@
 
 use std::fmt::Debug;
 
+pub mod attest;
+pub mod rekor;
 pub mod tlog;
 
 /// A target's name and body.
@@ -10,15 +12,22 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by the name of its file in `targets/` and of its folder in `seeds/`.
 pub const TARGETS: &[Target] = &[
+    ("bundle", attest::bundle),
     ("checkpoint", tlog::checkpoint),
     ("decimal", tlog::decimal),
     ("entry_bundle", tlog::entry_bundle),
+    ("envelope", attest::envelope),
     ("hash", tlog::hash),
     ("hash_tile", tlog::hash_tile),
+    ("key", attest::key),
     ("merkle_proof", tlog::merkle_proof),
     ("note", tlog::note),
     ("proof_file", tlog::proof_file),
+    ("rekor_entry", rekor::rekor_entry),
+    ("rekor_request", rekor::rekor_request),
     ("signature_line", tlog::signature_line),
+    ("statement", attest::statement),
+    ("submission", rekor::submission),
     ("tile_path", tlog::tile_path),
     ("vkey", tlog::vkey),
 ];
