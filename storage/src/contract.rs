@@ -46,6 +46,9 @@ fn println_for_failures(name: &str) {
     println!("contract: {name}");
 }
 
+/// What is done to a new store.
+type Check = fn(&mut Run);
+
 /// One check on one store.
 struct Run {
     subject: Box<dyn Subject>,
@@ -76,7 +79,7 @@ impl Run {
 }
 
 /// What is checked, in order, each on a new store.
-const CHECKS: &[(&str, fn(&mut Run))] = &[
+const CHECKS: &[(&str, Check)] = &[
     ("an empty store", checks::empty),
     ("records and what follows from them", checks::grows),
     ("two logs", checks::logs_are_apart),

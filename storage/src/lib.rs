@@ -63,7 +63,7 @@ pub struct BatchRow {
 
 /// What happened, and nothing else: one record a batch of one log, and a numbered list of events that make no leaf.
 ///
-/// What every implementation MUST keep, and what [`contract`] tries to break:
+/// What every implementation MUST keep, and what `contract` (feature `test-util`) tries to break:
 /// 1. **Exclusive.** Of any number of commits at the same `first` of a log at most one succeeds; the others get
 ///    [`CommitError::Conflict`]. A commit whose `first` is not the head's size gets `Conflict`. The same for the
 ///    number of an event.
@@ -73,6 +73,9 @@ pub struct BatchRow {
 /// 4. **Immutable.** What was committed is never changed and never taken back.
 /// 5. **Honest errors.** `Full` and `Conflict` say that nothing of this call landed. Every other error says nothing: the record may
 ///    be there. The caller must not go on; whoever opens the store next sees which it was.
+///
+/// What callers owe: no leaf is committed to a log twice (ask `indexes` first), a record without entries is nothing and
+/// writes nothing, and a body that is [`Spooled`](record::EnvelopeRef::Spooled) is durable before the commit.
 ///
 /// There is no read-modify-write and no assumption of a local file: creating the object `journal/<first>` where none
 /// is (one conditional PUT) is enough to implement `commit`. Calls block; the sequencer has a thread of its own.

@@ -1,6 +1,7 @@
 //! kill -9 in the middle of commits: everything that was acknowledged is there, whole, and nothing in part.
 //!
 //! The test runs itself as a child that commits without end and prints the size of each acknowledged record.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! Bodies that are spooled to files.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 use std::fs;
 use std::path::Path;

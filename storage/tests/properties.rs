@@ -1,4 +1,5 @@
 //! Random batches: memory and RocksDB agree in every answer, and both with vectors computed the slow way.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 use proptest::prelude::*;
 use treering_storage::contract::Model;

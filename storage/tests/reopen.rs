@@ -1,4 +1,5 @@
 //! Data directories that come back other than they were left.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};

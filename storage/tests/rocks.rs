@@ -1,4 +1,5 @@
 //! The contract on RocksDB.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 use tempfile::TempDir;
 use treering_storage::Store;

@@ -1,5 +1,6 @@
 //! A 64 MiB body costs less than twice its size in memory, from the first byte to reading it back. Alone in its
 //! binary, so that nothing else grows the process.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 use treering_storage::envelopes::EnvelopeFiles;
 

@@ -6,8 +6,8 @@
 
 use rocksdb::statistics::StatsLevel;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
-    DataBlockIndexType, InfoLogger, LogLevel, Options,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
+    DBRecoveryMode, DataBlockIndexType, InfoLogger, LogLevel, LruCacheOptions, Options,
 };
 
 use super::RocksOptions;
@@ -17,15 +17,16 @@ use crate::keys;
 const BLOB_FILE_BYTES: u64 = 256 << 20;
 /// Smaller leaves and envelopes stay in the tables: a blob costs an extra read.
 const BLOB_MIN_BYTES: u64 = 512;
-/// The write-ahead logs together; also what a restart reads again, at some 100 MB/s.
-const WAL_BYTES: u64 = 192 << 20;
+/// The write-ahead logs together, and what a restart reads again, in about a second. Room for the 160,000 entries after
+/// which the memtable of `dedup` is full by itself.
+const WAL_BYTES: u64 = 384 << 20;
 /// RocksDB's own log: two files of 1 MiB, warnings only.
 const LOG_BYTES: usize = 1 << 20;
 /// About one wrong answer in a hundred, each costing one block read; never a wrong index.
 const FILTER_BITS: f64 = 10.0;
 
 /// The options of the database as a whole.
-pub(super) fn database(options: &RocksOptions) -> Options {
+pub(super) fn database() -> Options {
     let mut db = Options::default();
     db.create_if_missing(true);
     db.create_missing_column_families(true);
@@ -34,7 +35,6 @@ pub(super) fn database(options: &RocksOptions) -> Options {
     db.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     db.set_track_and_verify_wals_in_manifest(true);
     db.set_max_total_wal_size(WAL_BYTES);
-    db.set_db_write_buffer_size(options.write_buffer_bytes);
     // One flush and one compaction; the other core belongs to the server.
     db.set_max_background_jobs(2);
     db.set_bytes_per_sync(1 << 20);
@@ -50,8 +50,8 @@ pub(super) fn database(options: &RocksOptions) -> Options {
 }
 
 /// The same for a reader, who must not touch the log files of the server that may be running.
-pub(super) fn read_only(options: &RocksOptions) -> Options {
-    let mut db = database(options);
+pub(super) fn read_only() -> Options {
+    let mut db = database();
     db.create_if_missing(false);
     db.create_missing_column_families(false);
     // Opens every table at once, so that the server may merge them away underneath us.
@@ -62,7 +62,11 @@ pub(super) fn read_only(options: &RocksOptions) -> Options {
 
 /// The options of each column family, in the order of [`keys::ALL`].
 pub(super) fn families(options: &RocksOptions) -> Vec<ColumnFamilyDescriptor> {
-    let cache = Cache::new_lru_cache(options.block_cache_bytes);
+    let mut lru = LruCacheOptions::default();
+    lru.set_capacity(options.block_cache_bytes);
+    // The default cuts a small cache into shards of 512 KiB, which hold no filter of a large table.
+    lru.set_num_shard_bits(2);
+    let cache = Cache::new_lru_cache_opts(&lru);
     keys::ALL
         .into_iter()
         .map(|name| ColumnFamilyDescriptor::new(name, family(name, options, &cache)))
@@ -79,7 +83,7 @@ fn family(name: &str, options: &RocksOptions, cache: &Cache) -> Options {
     table.set_format_version(6);
     match name {
         keys::ENTRIES | keys::ENVELOPES => {
-            large(&mut family, options.write_buffer_bytes / 2);
+            large(&mut family, options.write_buffer_bytes / 8 * 3);
             blobs(&mut family, BLOB_MIN_BYTES);
             table.set_block_size(16 << 10);
         }
@@ -87,11 +91,19 @@ fn family(name: &str, options: &RocksOptions, cache: &Cache) -> Options {
             large(&mut family, options.write_buffer_bytes / 4);
             table.set_ribbon_filter(FILTER_BITS);
             table.set_whole_key_filtering(true);
+            // Most keys that are asked for are new: without this each is searched for in the memtable.
+            family.set_memtable_whole_key_filtering(true);
+            family.set_memtable_prefix_bloom_ratio(0.05);
+            // In blocks of 4 KiB, so that the cache can hold the part of them that is asked.
+            table.set_partition_filters(true);
+            table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+            table.set_metadata_block_size(4 << 10);
+            table.set_pin_top_level_index_and_filter(true);
             table.set_block_size(4 << 10);
             table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
         }
         keys::TILES => {
-            large(&mut family, options.write_buffer_bytes / 8);
+            large(&mut family, options.write_buffer_bytes / 16);
             blobs(&mut family, 4 << 10);
         }
         // Heads, events and batches: a row a commit. A small buffer also means small arenas.
@@ -103,7 +115,7 @@ fn family(name: &str, options: &RocksOptions, cache: &Cache) -> Options {
 
 fn large(family: &mut Options, write_buffer_bytes: usize) {
     family.set_write_buffer_size(write_buffer_bytes);
-    family.set_max_write_buffer_number(3);
+    family.set_max_write_buffer_number(2);
     family.set_target_file_size_base(32 << 20);
     family.set_max_bytes_for_level_base(128 << 20);
     family.set_level_compaction_dynamic_level_bytes(true);

@@ -29,7 +29,7 @@ pub struct RocksOptions {
     /// Blocks, indexes and filters of tables. Default 32 MiB; at 10 million entries 18 MB are filters and indexes.
     pub block_cache_bytes: usize,
     /// Rows that are durable in the write-ahead log and not yet in tables, of all column families together. Default
-    /// 64 MiB. While they are written out the next ones gather, so twice this is the peak.
+    /// 64 MiB; while a family's rows are written out its next ones gather, so twice this is the most.
     pub write_buffer_bytes: usize,
 }
 
@@ -78,11 +78,7 @@ impl RocksStore {
     pub fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
         let folder = directory::db(dir);
         directory::create_folder(&folder)?;
-        let db = DB::open_cf_descriptors(
-            &columns::database(options),
-            &folder,
-            columns::families(options),
-        );
+        let db = DB::open_cf_descriptors(&columns::database(), &folder, columns::families(options));
         let mut store = Self::load(dir, db, options)?;
         let next_event = store.count_events()?;
         store.writer = Some(Mutex::new(Writer {
@@ -105,12 +101,7 @@ impl RocksStore {
         }
         let options = RocksOptions::default();
         let families = columns::families(&options);
-        let db = DB::open_cf_descriptors_read_only(
-            &columns::read_only(&options),
-            &folder,
-            families,
-            false,
-        );
+        let db = DB::open_cf_descriptors_read_only(&columns::read_only(), &folder, families, false);
         Self::load(dir, db, &options)
     }
 

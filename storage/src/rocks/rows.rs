@@ -15,8 +15,10 @@ const SPOOLED: u8 = 2;
 
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
-/// The fastest of zstd's regular levels; see the README for what it costs and gains.
+/// The fastest of zstd's regular levels: 9 us for 3 kB, which it halves.
 const LEVEL: i32 = 1;
+/// Shorter bodies stay as they are: at 1 kB of mostly base64, 5.5 us would win 200 bytes.
+const COMPRESS_MIN: usize = 2048;
 
 /// An entry as it is stored: the envelope by its address only.
 #[derive(Debug)]
@@ -136,6 +138,9 @@ impl Packer {
 
     /// Compresses into `packed`, and returns the length of the body; `None` if that gains nothing.
     fn compress(&mut self, body: &[u8]) -> Option<u32> {
+        if body.len() < COMPRESS_MIN {
+            return None;
+        }
         let len = u32::try_from(body.len()).ok()?;
         let compressor = self.compressor.as_mut()?;
         self.packed.clear();
