@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p treering-storage --bench fill -- 10000000 512`: entries, and entries in a batch.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
+
 mod support;
 
 use std::time::Instant;

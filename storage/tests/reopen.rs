@@ -43,8 +43,7 @@ fn last_wal(dir: &Path) -> PathBuf {
         .collect();
     logs.sort();
     logs.into_iter()
-        .filter(|path| path.metadata().unwrap().len() > 0)
-        .next_back()
+        .rfind(|path| path.metadata().unwrap().len() > 0)
         .unwrap()
 }
 
