@@ -42,10 +42,23 @@ pub struct Progress {
     pub bytes: u64,
 }
 
+/// How a log does not fit together. Only a mismatch is the log's own contradiction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InconsistencyKind {
+    /// The checkpoint is none, or not signed by the given key: perhaps the key is another log's.
+    Checkpoint,
+    /// A tile under the signed size is not there (404): perhaps not yet, or not here.
+    Missing,
+    /// A tile is none of its width, or says something else than the entries, the other tiles or the signed root.
+    Mismatch,
+}
+
 /// The first place where a log does not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: expected {expected}, found {found}")]
 pub struct Inconsistency {
+    /// How.
+    pub kind: InconsistencyKind,
     /// `checkpoint`, or the path of a tile or bundle.
     pub path: String,
     /// What it should say.
@@ -70,7 +83,13 @@ impl From<TileError> for FsckError {
     fn from(error: TileError) -> Self {
         match error {
             TileError::Fetch(error) => Self::Fetch(error),
-            TileError::Missing { path } => inconsistent(path, "a tile", "none (404)"),
+            TileError::Missing { path } => Inconsistency {
+                kind: InconsistencyKind::Missing,
+                path,
+                expected: "a tile".to_owned(),
+                found: "none (404)".to_owned(),
+            }
+            .into(),
             TileError::Malformed {
                 path,
                 expected,
@@ -87,6 +106,7 @@ impl From<TileError> for FsckError {
 
 fn inconsistent(path: String, expected: impl Into<String>, found: impl Into<String>) -> FsckError {
     Inconsistency {
+        kind: InconsistencyKind::Mismatch,
         path,
         expected: expected.into(),
         found: found.into(),
@@ -125,11 +145,13 @@ pub async fn open_checkpoint(log: &TileReader, key: &LogKey) -> Result<Opened, F
         });
         let signed =
             signers.map_or_else(|_| String::new(), |names| format!(" (signed by {names})"));
-        inconsistent(
-            "checkpoint".to_owned(),
-            format!("one signed by {}", key.key()),
-            format!("{e}{signed}"),
-        )
+        Inconsistency {
+            kind: InconsistencyKind::Checkpoint,
+            path: "checkpoint".to_owned(),
+            expected: format!("one signed by {}", key.key()),
+            found: format!("{e}{signed}"),
+        }
+        .into()
     })
 }
 

@@ -4,7 +4,7 @@ use treering_api::{Reject, RejectKind};
 
 use crate::bundle::BundleFailure;
 use crate::error::FetchError;
-use crate::fsck::FsckError;
+use crate::fsck::{FsckError, InconsistencyKind};
 use crate::memory::{MemoryError, Misbehaviour, PinError, StateError};
 use crate::sign::SignError;
 use crate::tiles::TileError;
@@ -218,7 +218,14 @@ impl<E: std::error::Error + Into<Self> + 'static> From<MemoryError<E>> for CliEr
 impl From<FsckError> for CliError {
     fn from(error: FsckError) -> Self {
         match error {
-            FsckError::Inconsistent(found) => Self::new(Exit::Misbehaviour, found.to_string()),
+            FsckError::Inconsistent(found) => {
+                let exit = match found.kind {
+                    InconsistencyKind::Checkpoint => Exit::Failed,
+                    InconsistencyKind::Missing => Exit::Operational,
+                    InconsistencyKind::Mismatch => Exit::Misbehaviour,
+                };
+                Self::new(exit, found.to_string())
+            }
             FsckError::Fetch(error) => {
                 let mut inner = Self::from(error);
                 inner.exit = inner.exit.max(Exit::Usage);

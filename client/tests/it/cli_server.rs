@@ -7,11 +7,12 @@ use std::sync::Arc;
 use serde_json::Value;
 use tempfile::TempDir;
 use treering_client::sign::{IN_TOTO_TYPE, KeyType, SigningKey};
+use treering_tlog::note::{KeyName, NoteSigner};
 
 use crate::cli_offline::{Ran, run, treering};
 use crate::fake_log::{FakeLog, Misbehaviour};
 use crate::serve::start;
-use crate::tile_server::log_key;
+use crate::tile_server::{ORIGIN, log_key};
 
 struct Fixture {
     dir: TempDir,
@@ -298,11 +299,17 @@ async fn a_log_is_listed_followed_and_checked() {
         f.run(&["log", "fsck", &tiles, "--vkey", &vkey]).await.code,
         0
     );
-    let other = "log.test/small+3bbd08a5+ASICPUOwkX3BTCkF6QvDNSq8gRQBpYZoxVtHYvU5nK0z";
-    assert_ne!(
-        f.run(&["log", "fsck", &tiles, "--vkey", other]).await.code,
-        0,
-        "another key"
+    let name = KeyName::new(ORIGIN).unwrap();
+    let other = NoteSigner::new(name, ed25519_dalek::SigningKey::from_bytes(&[8; 32])).unwrap();
+    let other = other.verifier().to_string();
+    let ran = f.run(&["log", "fsck", &tiles, "--vkey", &other]).await;
+    assert!(
+        ran.code == 1
+            && ran
+                .err
+                .contains("checkpoint: expected one signed by log.test/small+"),
+        "{}",
+        ran.err
     );
 }
 

@@ -2,18 +2,14 @@
 
 use crate::tile_server::{Files, Server, checkpoint, leaf, log_key, static_log, static_log_of};
 use axum::http::StatusCode;
-use treering_client::fsck::{self, FsckError, FsckOptions, Inconsistency};
-use treering_client::{FetchError, Http, HttpOptions, TileReader};
+use treering_client::FetchError;
+use treering_client::fsck::{self, FsckError, FsckOptions, Inconsistency, InconsistencyKind};
 use treering_tlog::{Hash, LeafIndex, TreeSize};
-
-fn reader(server: &Server) -> TileReader {
-    TileReader::new(Http::new(&HttpOptions::default()).unwrap(), &server.url()).unwrap()
-}
 
 async fn check(server: &Server) -> Result<u64, FsckError> {
     let mut last = 0;
     let (opened, done) = fsck::check(
-        &reader(server),
+        &server.reader,
         &log_key(),
         FsckOptions::default(),
         |progress| {
@@ -61,7 +57,14 @@ async fn one_flipped_bit_anywhere_is_detected_and_named() {
         // Every part of the file, and every position within a byte.
         for bit in (0..bits).step_by(bits / 12 + 1).chain([bits - 1]) {
             server.set(flip(&files, path, bit));
-            assert_eq!(inconsistency(&server).await.path, *path, "bit {bit}");
+            let found = inconsistency(&server).await;
+            assert_eq!(found.path, *path, "bit {bit}");
+            let kind = if path == "checkpoint" {
+                InconsistencyKind::Checkpoint
+            } else {
+                InconsistencyKind::Mismatch
+            };
+            assert_eq!(found.kind, kind, "{path} bit {bit}");
         }
     }
     server.set(files);
@@ -94,7 +97,10 @@ async fn a_missing_tile_is_an_inconsistency_and_trouble_is_not() {
         fewer.remove(path);
         server.set(fewer);
         let found = inconsistency(&server).await;
-        assert_eq!((&found.path, found.found.as_str()), (path, "none (404)"));
+        assert_eq!(
+            (&found.path, found.kind),
+            (path, InconsistencyKind::Missing)
+        );
     }
     server.set(files.clone());
     for status in [
@@ -165,8 +171,8 @@ async fn tiles_and_entries_of_another_log_do_not_fit_the_checkpoint() {
 #[tokio::test]
 async fn proofs_made_from_tiles_verify() {
     let server = Server::start(static_log(70_000)).await;
-    let log = reader(&server);
-    let opened = fsck::open_checkpoint(&log, &log_key()).await.unwrap();
+    let log = &server.reader;
+    let opened = fsck::open_checkpoint(log, &log_key()).await.unwrap();
     let (size, root) = (opened.checkpoint().size, opened.checkpoint().root);
     for index in [0, 1, 255, 256, 65_535, 65_536, 69_887, 69_888, 69_999] {
         let proof = log

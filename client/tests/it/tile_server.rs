@@ -1,7 +1,6 @@
 //! A log as files, and a server of such files.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -9,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use ed25519_dalek::SigningKey;
-use treering_client::LogKey;
+use treering_client::{Http, HttpOptions, LogKey, TileReader};
 use treering_tlog::checkpoint::{self, Checkpoint, Origin};
 use treering_tlog::merkle::CompactRange;
 use treering_tlog::note::{KeyName, NoteSigner};
@@ -108,7 +107,7 @@ pub(crate) struct Served {
 
 /// A server of files that can be changed while it runs; it stops with the test's runtime.
 pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+    pub(crate) reader: TileReader,
     pub(crate) served: Arc<Mutex<Served>>,
 }
 
@@ -122,12 +121,9 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, served }
-    }
-
-    /// Where the log is.
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}/logs/small", self.address)
+        let http = Http::new(&HttpOptions::default()).unwrap();
+        let reader = TileReader::new(http, &format!("http://{address}/logs/small")).unwrap();
+        Self { reader, served }
     }
 
     pub(crate) fn set(&self, files: Files) {

@@ -1,5 +1,4 @@
 //! Strategies for the types of the API.
-#![expect(dead_code, reason = "each test file uses its part")]
 
 use bytes::Bytes;
 use proptest::collection::vec;
@@ -9,23 +8,23 @@ use treering_api::{Reject, RejectKind};
 use treering_tlog::merkle::{ConsistencyProof, InclusionProof};
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
-pub fn hash() -> impl Strategy<Value = Hash> {
+pub(crate) fn hash() -> impl Strategy<Value = Hash> {
     any::<[u8; 32]>().prop_map(Hash::new)
 }
 
-pub fn index() -> impl Strategy<Value = LeafIndex> {
+pub(crate) fn index() -> impl Strategy<Value = LeafIndex> {
     (0..=i64::MAX.unsigned_abs()).prop_map(|n| LeafIndex::new(n).unwrap())
 }
 
-pub fn size() -> impl Strategy<Value = TreeSize> {
+pub(crate) fn size() -> impl Strategy<Value = TreeSize> {
     (0..=i64::MAX.unsigned_abs()).prop_map(|n| TreeSize::new(n).unwrap())
 }
 
-pub fn log_name() -> impl Strategy<Value = LogName> {
+pub(crate) fn log_name() -> impl Strategy<Value = LogName> {
     "[a-z0-9][a-z0-9._-]{0,63}".prop_map(|text| LogName::new(&text).unwrap())
 }
 
-pub fn bytes() -> impl Strategy<Value = Bytes> {
+pub(crate) fn bytes() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 0..200).prop_map(Bytes::from)
 }
 
@@ -42,7 +41,7 @@ fn signed(index: LeafIndex) -> impl Strategy<Value = SignedInclusion> {
     })
 }
 
-pub fn receipt() -> impl Strategy<Value = Receipt> {
+pub(crate) fn receipt() -> impl Strategy<Value = Receipt> {
     let parts = (
         log_name(),
         index(),
@@ -66,7 +65,7 @@ pub fn receipt() -> impl Strategy<Value = Receipt> {
     )
 }
 
-pub fn entry() -> impl Strategy<Value = Entry> {
+pub(crate) fn entry() -> impl Strategy<Value = Entry> {
     let parts = (
         log_name(),
         index(),
@@ -86,7 +85,7 @@ pub fn entry() -> impl Strategy<Value = Entry> {
     })
 }
 
-pub fn consistency() -> impl Strategy<Value = ConsistencyProof> {
+pub(crate) fn consistency() -> impl Strategy<Value = ConsistencyProof> {
     (size(), size(), vec(hash(), 0..8)).prop_map(|(from, to, hashes)| ConsistencyProof {
         from,
         to,
@@ -94,7 +93,7 @@ pub fn consistency() -> impl Strategy<Value = ConsistencyProof> {
     })
 }
 
-pub fn log_info() -> impl Strategy<Value = LogInfo> {
+pub(crate) fn log_info() -> impl Strategy<Value = LogInfo> {
     let dialect = prop_oneof![Just(Dialect::RekorV1), Just(Dialect::RekorV2)];
     (
         log_name(),
@@ -114,7 +113,7 @@ pub fn log_info() -> impl Strategy<Value = LogInfo> {
         })
 }
 
-pub fn reject() -> impl Strategy<Value = Reject> {
+pub(crate) fn reject() -> impl Strategy<Value = Reject> {
     let kind = proptest::sample::select(RejectKind::ALL.to_vec());
     let text = || "[ -~é]{0,80}";
     (
@@ -132,7 +131,7 @@ pub fn reject() -> impl Strategy<Value = Reject> {
 }
 
 /// A submission whose envelope is JSON with exotic spacing.
-pub fn json_submission() -> impl Strategy<Value = Submission> {
+pub(crate) fn json_submission() -> impl Strategy<Value = Submission> {
     ("[ -!#-\\[\\]-~]{0,40}", " {0,3}", vec(bytes(), 0..3)).prop_map(|(text, space, verifiers)| {
         Submission {
             envelope: Bytes::from(format!("{{{space}\"payload\"{space}:\"{text}\"}}")),
@@ -142,7 +141,7 @@ pub fn json_submission() -> impl Strategy<Value = Submission> {
 }
 
 /// A signed note of a checkpoint; its signature is noise.
-pub fn note() -> impl Strategy<Value = String> {
+pub(crate) fn note() -> impl Strategy<Value = String> {
     (1..=i64::MAX.unsigned_abs(), hash(), any::<[u8; 32]>()).prop_map(|(size, root, noise)| {
         let mut signature = vec![1, 2, 3, 4];
         signature.extend(noise);

@@ -1,10 +1,8 @@
 //! Every type of the API survives both wires.
 
-mod support;
-
+use crate::strategies;
 use bytes::Bytes;
 use proptest::prelude::*;
-use prost::Message as _;
 use treering_api::grpc::pb;
 use treering_api::json::{
     BatchEntryJson, BatchRequestJson, BatchResultJson, CheckpointJson, ConsistencyJson, EntryJson,
@@ -38,7 +36,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn receipts(receipts in proptest::collection::vec(support::receipt(), 1..4)) {
+    fn receipts(receipts in proptest::collection::vec(strategies::receipt(), 1..4)) {
         let answer = SubmittedJson::try_from(receipts.clone()).unwrap();
         prop_assert_eq!(&Vec::<Receipt>::try_from(json(&answer)).unwrap(), &receipts);
         let answer = pb::SubmitResponse::try_from(receipts.clone()).unwrap();
@@ -47,8 +45,8 @@ proptest! {
 
     #[test]
     fn results(result in prop_oneof![
-        proptest::collection::vec(support::receipt(), 1..3).prop_map(Ok),
-        support::reject().prop_map(Err),
+        proptest::collection::vec(strategies::receipt(), 1..3).prop_map(Ok),
+        strategies::reject().prop_map(Err),
     ]) {
         let answer = BatchResultJson::from(result.clone());
         prop_assert_eq!(Submitted::from(json(&answer)), result.clone());
@@ -57,20 +55,20 @@ proptest! {
     }
 
     #[test]
-    fn entries(entry in support::entry()) {
+    fn entries(entry in strategies::entry()) {
         prop_assert_eq!(&Entry::try_from(json(&EntryJson::from(entry.clone()))).unwrap(), &entry);
         prop_assert_eq!(Entry::try_from(proto(&pb::Entry::from(entry.clone()))).unwrap(), entry);
     }
 
     #[test]
-    fn tail_lines(item in prop_oneof![support::entry().prop_map(Ok), support::reject().prop_map(Err)]) {
+    fn tail_lines(item in prop_oneof![strategies::entry().prop_map(Ok), strategies::reject().prop_map(Err)]) {
         let line = serde_json::to_vec(&TailLineJson::from(item.clone())).unwrap();
         prop_assert!(!line.contains(&b'\n'));
         prop_assert_eq!(TailLineJson::parse(&line), item);
     }
 
     #[test]
-    fn consistency_proofs(proof in support::consistency(), note in proptest::option::of(support::note()), log in support::log_name()) {
+    fn consistency_proofs(proof in strategies::consistency(), note in proptest::option::of(strategies::note()), log in strategies::log_name()) {
         let answer = ConsistencyJson::new(log.clone(), proof.clone(), note.clone());
         prop_assert_eq!(&ConsistencyProof::from(json(&answer)), &proof);
         let answer = pb::Consistency::new(&log, &proof, note);
@@ -78,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn checkpoints(note in support::note(), log in support::log_name()) {
+    fn checkpoints(note in strategies::note(), log in strategies::log_name()) {
         let signed = signed_checkpoint(note);
         let answer = CheckpointJson::new(log.clone(), signed.clone());
         prop_assert_eq!(&SignedCheckpoint::try_from(json(&answer)).unwrap(), &signed);
@@ -87,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn log_lists(logs in proptest::collection::vec(support::log_info(), 0..4)) {
+    fn log_lists(logs in proptest::collection::vec(strategies::log_info(), 0..4)) {
         prop_assert_eq!(&Vec::<LogInfo>::from(json(&LogsJson::from(logs.clone()))), &logs);
         for info in logs {
             prop_assert_eq!(LogInfo::try_from(proto(&pb::LogInfo::from(info.clone()))).unwrap(), info);
@@ -95,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn batches(submissions in proptest::collection::vec(support::json_submission(), 0..4), log in proptest::option::of(support::log_name())) {
+    fn batches(submissions in proptest::collection::vec(strategies::json_submission(), 0..4), log in proptest::option::of(strategies::log_name())) {
         let entries = submissions.iter().map(|s| BatchEntryJson::try_from(s).unwrap()).collect();
         let body = Bytes::from(serde_json::to_vec(&BatchRequestJson { entries }).unwrap());
         let read = BatchRequestJson::parse(&body).unwrap().into_submissions(&body);
@@ -110,8 +108,8 @@ proptest! {
 
     #[test]
     fn requests(
-        log in proptest::option::of(support::log_name()), index in support::index(), hash in support::hash(),
-        from in support::size(), to in proptest::option::of(support::size()),
+        log in proptest::option::of(strategies::log_name()), index in strategies::index(), hash in strategies::hash(),
+        from in strategies::size(), to in proptest::option::of(strategies::size()),
     ) {
         let log_ref: Option<&LogName> = log.as_ref();
         for id in [EntryId::Index(index), EntryId::LeafHash(hash)] {
@@ -126,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn verifiers_in_a_query(key in support::bytes()) {
+    fn verifiers_in_a_query(key in strategies::bytes()) {
         let text = verifier_to_query(&key);
         prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{}", text);
         prop_assert_eq!(verifier_from_query(&text).unwrap(), key.clone());
@@ -156,7 +154,7 @@ fn an_envelope_of_a_batch_is_a_slice_of_its_body() {
 #[test]
 fn wrong_answers_are_refused() {
     let hash = "11".repeat(32);
-    let proof = format!(r#"{{"index":4,"size":9,"hashes":[],"checkpoint":""}}"#);
+    let proof = r#"{"index":4,"size":9,"hashes":[],"checkpoint":""}"#;
     let receipt = format!(
         r#"{{"log":"a","index":5,"leafHash":"{hash}","integratedTime":1,"duplicate":false,"proof":{proof}}}"#
     );

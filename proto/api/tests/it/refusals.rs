@@ -1,7 +1,6 @@
 //! `Reject` and the two doors: what one writes, the other reads back, for every kind.
 
-mod support;
-
+use crate::strategies;
 use http::StatusCode;
 use proptest::prelude::*;
 use tonic::{Code, Status};
@@ -124,7 +123,7 @@ fn a_long_text_fits_the_headers_of_a_status() {
 
 proptest! {
     #[test]
-    fn any_text_survives(reject in support::reject()) {
+    fn any_text_survives(reject in strategies::reject()) {
         prop_assert_eq!(over_http(&reject), reject.clone());
         prop_assert_eq!(over_grpc(&reject), reject);
     }
