@@ -44,13 +44,9 @@ pub fn detect(bytes: &[u8]) -> Container {
     if bytes.trim_ascii().is_empty() {
         return Container::Empty;
     }
-    let names = match serde_json::from_slice::<Names>(bytes) {
+    let names = match crate::json::parse::<Names>(bytes) {
         Ok(names) => names,
-        Err(error) => {
-            return Container::NotAnObject {
-                found: error.to_string(),
-            };
-        }
+        Err(found) => return Container::NotAnObject { found },
     };
     if names.envelope >= 2 {
         Container::Envelope

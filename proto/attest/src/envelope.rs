@@ -70,9 +70,7 @@ impl<'a> Envelope<'a> {
     /// [`EnvelopeError`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, EnvelopeError> {
         let json: EnvelopeJson<'a> =
-            serde_json::from_slice(bytes).map_err(|e| EnvelopeError::Json {
-                found: e.to_string(),
-            })?;
+            crate::json::parse(bytes).map_err(|found| EnvelopeError::Json { found })?;
         within(
             "bytes of payload type",
             json.payload_type.len(),

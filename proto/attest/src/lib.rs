@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod container;
 pub mod digest;
 pub mod envelope;
+pub mod json;
 pub mod keys;
 pub mod limits;
 mod pem;

@@ -67,9 +67,7 @@ impl Statement {
     /// [`StatementError`].
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
         let json: StatementJson<'_> =
-            serde_json::from_slice(payload).map_err(|e| StatementError::Json {
-                found: e.to_string(),
-            })?;
+            crate::json::parse(payload).map_err(|found| StatementError::Json { found })?;
         let version = match json.type_.as_ref() {
             "https://in-toto.io/Statement/v0.1" => StatementVersion::V0_1,
             "https://in-toto.io/Statement/v1" => StatementVersion::V1,

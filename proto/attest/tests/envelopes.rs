@@ -307,6 +307,8 @@ fn what_is_no_envelope_is_refused() {
             [&good.as_bytes()[..16], b"\xff", &good.as_bytes()[16..]].concat(),
         ),
     ];
+    let skipped = [b"{\"x\":\"\xff\",".as_slice(), &good.as_bytes()[1..]].concat();
+    bad.push(("not utf-8 where it is skipped", skipped));
     bad.extend(SPOILT.iter().map(|(name, from, to)| {
         assert!(good.contains(from), "{name}");
         (*name, good.replace(from, to).into())

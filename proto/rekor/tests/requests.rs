@@ -286,6 +286,12 @@ fn what_is_no_request_is_refused() {
             [b"{\"\xff\":1,".as_slice(), &good.as_bytes()[1..]].concat(),
         ),
     ];
+    let skipped = [
+        b"{\"dsseRequestV002\":\"\xff\",".as_slice(),
+        &good.as_bytes()[1..],
+    ]
+    .concat();
+    bad.push(("not utf-8 where it is skipped", skipped));
     bad.extend((0..good.len()).map(|len| ("truncated", good.as_bytes()[..len].to_vec())));
     bad.extend(SPOILT.iter().map(|(name, from, to)| {
         assert!(good.contains(from), "{name}");

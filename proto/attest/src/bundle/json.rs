@@ -85,9 +85,8 @@ pub enum BundleError {
 type Result<T> = std::result::Result<T, BundleError>;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<SigstoreBundle<'_>> {
-    let json: BundleJson<'_> = serde_json::from_slice(bytes).map_err(|e| BundleError::Json {
-        found: e.to_string(),
-    })?;
+    let json: BundleJson<'_> =
+        crate::json::parse(bytes).map_err(|found| BundleError::Json { found })?;
     let material = json.verification_material.ok_or(BundleError::Missing {
         member: "verificationMaterial",
     })?;

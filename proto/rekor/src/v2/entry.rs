@@ -86,9 +86,8 @@ impl Entry {
         if leaf.len() > MAX_LEAF_LEN {
             return Err(EntryError::TooLong { found: leaf.len() });
         }
-        let json: EntryJson<'_> = serde_json::from_slice(leaf).map_err(|e| EntryError::Json {
-            found: e.to_string(),
-        })?;
+        let json: EntryJson<'_> =
+            treering_attest::json::parse(leaf).map_err(|found| EntryError::Json { found })?;
         if json.kind != KIND || json.api_version != API_VERSION {
             return Err(EntryError::Kind {
                 kind: shorten(&json.kind),

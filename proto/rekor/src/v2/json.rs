@@ -47,9 +47,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Request, RequestError> {
             found: "an empty body".into(),
         });
     }
-    let body: Body = serde_json::from_slice(bytes).map_err(|e| RequestError::Json {
-        found: e.to_string(),
-    })?;
+    let body: Body =
+        treering_attest::json::parse(bytes).map_err(|found| RequestError::Json { found })?;
     match (body.hashed_rekord, body.dsse) {
         (Some(request), None) => request.try_into(),
         (None, None) => Err(RequestError::Missing {
