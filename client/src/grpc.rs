@@ -15,8 +15,8 @@ use treering_api::log::{
 use treering_tlog::merkle::ConsistencyProof;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
+use crate::answer::{answer, check_asked, check_covers, check_envelope, check_sizes, same};
 use crate::error::{FetchError, chain};
-use crate::rest::{answer, check_asked, check_covers, check_envelope, check_sizes, same};
 use crate::transport::{Base, HttpOptions, install_tls_provider};
 
 /// A server's logs over one HTTP/2 connection, which is opened when first needed and again when it breaks. Answers are

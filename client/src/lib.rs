@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod answer;
 pub mod bundle;
 pub mod cli;
 pub mod error;

@@ -1,32 +1,34 @@
 //! A log server over HTTP and JSON.
 
+mod lines;
+
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream;
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
+use treering_api::Reject;
 use treering_api::json::{
     BatchEntryJson, BatchRequestJson, BatchResponseJson, CheckpointJson, ConsistencyJson,
-    EntryJson, ErrorJson, LogsJson, SubmittedJson, TailLineJson, verifier_to_query,
+    EntryJson, ErrorJson, LogsJson, SubmittedJson, verifier_to_query,
 };
 use treering_api::log::{
     Entry, EntryId, EntryStream, Log, LogInfo, LogName, Receipt, SignedCheckpoint, Submission,
     Submitted,
 };
-use treering_api::{Reject, RejectKind};
 use treering_tlog::merkle::ConsistencyProof;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
+use crate::answer::{answer, check_asked, check_covers, check_envelope, check_sizes, same};
 use crate::error::FetchError;
 use crate::tiles::TileReader;
 use crate::transport::{Base, Http};
+use lines::Lines;
 
 /// The most of a JSON answer that is read, in bytes: a batch of a thousand receipts has 6 MiB.
 const MAX_JSON: usize = 64 * 1024 * 1024;
 /// The most of an envelope that is read, in bytes: four times the default limit of a server.
 const MAX_ENVELOPE: usize = 256 * 1024 * 1024;
-/// The longest line of a tail, in bytes: a leaf of 64 KiB in base64 and the fields around it.
-const MAX_LINE: usize = 128 * 1024;
 
 /// A server's logs. Answers are checked for their form, and that each is about what was asked; signatures and proofs are
 /// for [`crate::verify`].
@@ -100,80 +102,6 @@ impl Remote {
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reject> {
     serde_json::from_slice(body)
         .map_err(|e| answer(Reject::malformed("an answer of the API", e.to_string())))
-}
-
-/// What is wrong with an answer is the server's fault, not the caller's.
-pub(crate) fn answer(reject: Reject) -> Reject {
-    Reject {
-        kind: RejectKind::Internal,
-        message: format!("the server's answer: {}", reject.message),
-        ..reject
-    }
-}
-
-/// Refuses an answer about something that was not asked for.
-pub(crate) fn same<T: PartialEq + std::fmt::Display>(
-    what: &str,
-    expected: T,
-    found: T,
-) -> Result<(), Reject> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(answer(Reject::malformed(
-        format!("{what} {expected}"),
-        found.to_string(),
-    )))
-}
-
-/// Refuses an entry that is not the one asked for, or not proven in the tree asked for.
-pub(crate) fn check_asked(
-    entry: &Entry,
-    id: EntryId,
-    size: Option<TreeSize>,
-) -> Result<(), Reject> {
-    match id {
-        EntryId::Index(index) => same("index", index, entry.index)?,
-        EntryId::LeafHash(hash) => same("leaf hash", hash, Hash::leaf(&entry.leaf))?,
-    }
-    let Some(proof) = &entry.proof else {
-        return Err(answer(Reject::malformed("an inclusion proof", "none")));
-    };
-    match size {
-        Some(size) => same("a proof of size", size, proof.inclusion.size),
-        None => Ok(()),
-    }
-}
-
-/// Refuses a consistency proof of other sizes than asked for.
-pub(crate) fn check_sizes(
-    proof: &ConsistencyProof,
-    from: TreeSize,
-    to: Option<TreeSize>,
-) -> Result<(), Reject> {
-    same("a proof from size", from, proof.from)?;
-    to.map_or(Ok(()), |to| same("a proof to size", to, proof.to))
-}
-
-/// Refuses an envelope that has another hash than asked for.
-pub(crate) fn check_envelope(bytes: Bytes, sha256: Hash) -> Result<Bytes, Reject> {
-    same("an envelope of sha256", sha256, Hash::of(&bytes))?;
-    Ok(bytes)
-}
-
-/// Refuses a checkpoint that does not cover the index waited for.
-pub(crate) fn check_covers(
-    signed: SignedCheckpoint,
-    index: LeafIndex,
-) -> Result<SignedCheckpoint, Reject> {
-    if signed.checkpoint.size.contains(index) {
-        return Ok(signed);
-    }
-    let found = format!("one of size {}", signed.checkpoint.size);
-    Err(answer(Reject::malformed(
-        format!("a checkpoint that covers index {index}"),
-        found,
-    )))
 }
 
 #[async_trait]
@@ -276,11 +204,7 @@ impl Log for Remote {
             let start = response.bytes().await.unwrap_or_default();
             return Err(ErrorJson::reject(status, &start));
         }
-        let lines = Lines {
-            response,
-            url,
-            buffer: BytesMut::new(),
-        };
+        let lines = Lines::new(response, url);
         let state = Some((lines, from));
         Ok(Box::pin(stream::unfold(state, |state| async move {
             let (mut lines, expected) = state?;
@@ -330,60 +254,5 @@ impl Remote {
         posted
             .await
             .unwrap_or_else(|reject: Reject| vec![Err(reject); count])
-    }
-}
-
-/// The lines of a tail as they arrive.
-struct Lines {
-    response: Response,
-    url: String,
-    buffer: BytesMut,
-}
-
-impl Lines {
-    /// The next entry, which must have the expected index; `None` when the server ends the answer.
-    async fn next_entry(&mut self, expected: LeafIndex) -> Option<Result<Entry, Reject>> {
-        let line = match self.next_line().await? {
-            Ok(line) => line,
-            Err(reject) => return Some(Err(reject)),
-        };
-        let entry = TailLineJson::parse(&line);
-        Some(entry.and_then(|entry| same("index", expected, entry.index).map(|()| entry)))
-    }
-
-    async fn next_line(&mut self) -> Option<Result<Bytes, Reject>> {
-        let mut searched = 0;
-        loop {
-            let fresh = self.buffer.get(searched..).unwrap_or_default();
-            if let Some(end) = fresh.iter().position(|&b| b == b'\n') {
-                let line = self.buffer.split_to(searched + end + 1);
-                return Some(Ok(line.freeze()));
-            }
-            searched = self.buffer.len();
-            if searched > MAX_LINE {
-                let limit = MAX_LINE;
-                return Some(Err(FetchError::TooLarge {
-                    url: self.url.clone(),
-                    limit,
-                }
-                .into()));
-            }
-            match self.response.chunk().await {
-                Ok(Some(chunk)) => self.buffer.extend_from_slice(&chunk),
-                Ok(None) if self.buffer.is_empty() => return None,
-                Ok(None) => {
-                    return Some(Err(self.broken("the answer ends within a line".to_owned())));
-                }
-                Err(e) => return Some(Err(self.broken(crate::error::chain(&e.without_url())))),
-            }
-        }
-    }
-
-    fn broken(&self, detail: String) -> Reject {
-        FetchError::Connection {
-            url: self.url.clone(),
-            detail,
-        }
-        .into()
     }
 }
