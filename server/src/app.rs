@@ -18,6 +18,7 @@ use treering_storage::rocks::{RocksOptions, RocksStore};
 use treering_storage::{Store, StoreError};
 use treering_tlog::note::VerifierKey;
 
+pub(crate) use change::foreign_origin;
 pub use change::{Change, ChangeDone, NewLog};
 
 use crate::clock::Clock;

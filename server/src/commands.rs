@@ -178,15 +178,31 @@ async fn until_signal(
 ) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let server = Server::start(dir, config, metrics, clock).await?;
-    let signal = signals.next().await;
-    tracing::info!(signal, "stopping");
+    let app = Arc::clone(server.app());
+    let failed = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping");
+            None
+        }
+        // What the failed commit left is unknown until the store is opened again: no process goes on past it.
+        reason = app.service().failed() => Some(reason),
+    };
+    drop(app);
     let hurry = async {
         let signal = signals.next().await;
         tracing::warn!(signal, "second signal, cutting what is open");
     };
     let whole = server.stop(hurry).await;
     tracing::info!(whole, "stopped");
-    Ok(())
+    match failed {
+        None => Ok(()),
+        Some(reason) => Err(Failure::new(
+            Exit::Operational,
+            format!(
+                "stopped after a failed commit ({reason}); start the server again, it reads from the store what was kept"
+            ),
+        )),
+    }
 }
 
 async fn logs(command: LogCommand) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use treering_api::log::{Dialect, LogInfo, LogName};
 use treering_api::reject::Reject;
 use treering_storage::directory::Directory;
 
-use crate::app::{App, AppError, Change, NewLog};
+use crate::app::{App, AppError, Change, NewLog, foreign_origin};
 use crate::clock::Clock;
 use crate::config::{self, Config, File, ServerUrl};
 use crate::files;
@@ -84,12 +84,7 @@ fn check_origin(options: &InitOptions) -> Result<(), AppError> {
         )
     })?;
     if origin != host && !options.allow_foreign_origin {
-        return Err(AppError::Refused(Reject::malformed(
-            format!(
-                "the host name {host} as origin (stock clients refuse another; --allow-foreign-origin takes it all the same)"
-            ),
-            origin,
-        )));
+        return Err(foreign_origin(host, origin).into());
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //!
 //! `README.md` explains each metric; a test compares the two lists.
 
+mod make;
 pub mod otlp;
 mod route;
 
@@ -11,34 +12,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 use treering_api::log::LogName;
 use treering_api::reject::RejectKind;
 
 pub use route::{Route, StatusClass};
-
-/// The upper bounds of request times, in seconds: from a cached tile to a call that waits for a checkpoint.
-const REQUEST_SECONDS: &[f64] = &[
-    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-    10.0, 60.0,
-];
-/// The upper bounds of commit times, in seconds: an fsync takes 0.3 ms on a quiet disk.
-const COMMIT_SECONDS: &[f64] = &[
-    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
-];
-/// The upper bounds of verification times, in seconds: one P-256 signature takes 34 us, 64 MiB to hash 30 ms.
-const VERIFY_SECONDS: &[f64] = &[
-    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0,
-];
-/// The upper bounds of batch sizes, in entries.
-const BATCH_ENTRIES: &[f64] = &[
-    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0,
-];
 
 /// Brings the gauges up to date that nobody sets when they change; called before every reading.
 type Probe = Box<dyn Fn(&Metrics) + Send + Sync>;
@@ -46,9 +28,21 @@ type Probe = Box<dyn Fn(&Metrics) + Send + Sync>;
 /// All metrics of a server.
 pub struct Metrics {
     registry: Registry,
+    doors: Doors,
+    work: Work,
+    per_log: PerLog,
+    logs: RwLock<BTreeMap<String, LogMetrics>>,
+    probe: Mutex<Option<Probe>>,
+}
+
+/// By the position of a route, a class, a kind in its list.
+struct Doors {
     requests: Vec<[IntCounter; StatusClass::ALL.len()]>,
     request_seconds: Vec<Histogram>,
     rejects: Vec<IntCounter>,
+}
+
+struct Work {
     verify_seconds: Histogram,
     verify_queue: IntGauge,
     in_flight_submissions: IntGauge,
@@ -56,9 +50,6 @@ pub struct Metrics {
     oldest_waiting: Gauge,
     storage_bytes: IntGauge,
     ready: IntGauge,
-    per_log: PerLog,
-    logs: RwLock<BTreeMap<String, LogMetrics>>,
-    probe: Mutex<Option<Probe>>,
 }
 
 struct PerLog {
@@ -120,76 +111,10 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
-        build_info(&registry);
-        let requests = counter_vec(
-            &registry,
-            "treering_requests_total",
-            "requests answered",
-            &["route", "status"],
-        );
-        let seconds = histogram_vec(
-            &registry,
-            "treering_request_seconds",
-            "time to the answer's head",
-            &["route"],
-            REQUEST_SECONDS,
-        );
-        let rejects = counter_vec(
-            &registry,
-            "treering_rejects_total",
-            "requests refused",
-            &["kind"],
-        );
+        make::build_info(&registry);
         Self {
-            requests: Route::ALL
-                .iter()
-                .map(|route| {
-                    StatusClass::ALL
-                        .map(|class| requests.with_label_values(&[route.label(), class.label()]))
-                })
-                .collect(),
-            request_seconds: Route::ALL
-                .iter()
-                .map(|route| seconds.with_label_values(&[route.label()]))
-                .collect(),
-            rejects: RejectKind::ALL
-                .iter()
-                .map(|kind| rejects.with_label_values(&[kind.wire().label]))
-                .collect(),
-            verify_seconds: histogram(
-                &registry,
-                "treering_verify_seconds",
-                "time to parse and verify one submission",
-                VERIFY_SECONDS,
-            ),
-            verify_queue: gauge(
-                &registry,
-                "treering_verify_queue_submissions",
-                "submissions that wait for a verifying thread",
-            ),
-            in_flight_submissions: gauge(
-                &registry,
-                "treering_in_flight_submissions",
-                "submissions admitted and not yet answered",
-            ),
-            in_flight_bytes: gauge(
-                &registry,
-                "treering_in_flight_bytes",
-                "envelope bytes admitted and not yet answered",
-            ),
-            oldest_waiting: registered(
-                &registry,
-                Gauge::new(
-                    "treering_oldest_waiting_seconds",
-                    "how long the oldest admitted submission has waited",
-                ),
-            ),
-            storage_bytes: gauge(
-                &registry,
-                "treering_storage_bytes",
-                "bytes the store takes on its medium",
-            ),
-            ready: gauge(&registry, "treering_ready", "1 while /readyz is true"),
+            doors: Doors::new(&registry),
+            work: Work::new(&registry),
             per_log: PerLog::new(&registry),
             logs: RwLock::default(),
             probe: Mutex::new(None),
@@ -212,13 +137,14 @@ impl Metrics {
     /// A request was answered, after that time to the head of the answer.
     pub fn request(&self, route: Route, class: StatusClass, elapsed: Duration) {
         if let Some(counter) = self
+            .doors
             .requests
             .get(route.position())
             .and_then(|row| row.get(class.position()))
         {
             counter.inc();
         }
-        if let Some(histogram) = self.request_seconds.get(route.position()) {
+        if let Some(histogram) = self.doors.request_seconds.get(route.position()) {
             histogram.observe(elapsed.as_secs_f64());
         }
     }
@@ -226,40 +152,42 @@ impl Metrics {
     /// A request, or an item of a batch, was refused.
     pub fn rejected(&self, kind: RejectKind) {
         let position = RejectKind::ALL.iter().position(|other| *other == kind);
-        if let Some(counter) = position.and_then(|position| self.rejects.get(position)) {
+        if let Some(counter) = position.and_then(|position| self.doors.rejects.get(position)) {
             counter.inc();
         }
     }
 
     /// A submission was parsed and its signatures verified (or not) in that time.
     pub fn verified(&self, elapsed: Duration) {
-        self.verify_seconds.observe(elapsed.as_secs_f64());
+        self.work.verify_seconds.observe(elapsed.as_secs_f64());
     }
 
     /// So many submissions wait for a verifying thread.
     pub fn set_verify_queue(&self, submissions: usize) {
-        self.verify_queue.set(level(wide(submissions)));
+        self.work.verify_queue.set(level(wide(submissions)));
     }
 
     /// So many submissions, of so many bytes together, are admitted and not answered.
     pub fn set_in_flight(&self, submissions: usize, bytes: usize) {
-        self.in_flight_submissions.set(level(wide(submissions)));
-        self.in_flight_bytes.set(level(wide(bytes)));
+        self.work
+            .in_flight_submissions
+            .set(level(wide(submissions)));
+        self.work.in_flight_bytes.set(level(wide(bytes)));
     }
 
     /// The oldest admitted submission has waited so long.
     pub fn set_oldest_waiting(&self, waited: Duration) {
-        self.oldest_waiting.set(waited.as_secs_f64());
+        self.work.oldest_waiting.set(waited.as_secs_f64());
     }
 
     /// The store takes that much of its medium.
     pub fn set_storage_bytes(&self, bytes: u64) {
-        self.storage_bytes.set(level(bytes));
+        self.work.storage_bytes.set(level(bytes));
     }
 
     /// What `/readyz` says.
     pub fn set_ready(&self, ready: bool) {
-        self.ready.set(i64::from(ready));
+        self.work.ready.set(i64::from(ready));
     }
 
     /// Sets what brings the gauges up to date that change by themselves; called before every reading.
@@ -285,44 +213,119 @@ impl Metrics {
     }
 }
 
+impl Doors {
+    fn new(registry: &Registry) -> Self {
+        let requests = make::counters(
+            registry,
+            "treering_requests_total",
+            "requests answered",
+            &["route", "status"],
+        );
+        let seconds = make::histograms(
+            registry,
+            "treering_request_seconds",
+            "time to the head of the answer",
+            &["route"],
+            make::REQUEST_SECONDS,
+        );
+        let rejects = make::counters(
+            registry,
+            "treering_rejects_total",
+            "requests refused",
+            &["kind"],
+        );
+        let row = |route: &Route| {
+            StatusClass::ALL
+                .map(|class| requests.with_label_values(&[route.label(), class.label()]))
+        };
+        Self {
+            requests: Route::ALL.iter().map(row).collect(),
+            request_seconds: Route::ALL
+                .iter()
+                .map(|route| seconds.with_label_values(&[route.label()]))
+                .collect(),
+            rejects: RejectKind::ALL
+                .iter()
+                .map(|kind| rejects.with_label_values(&[kind.wire().label]))
+                .collect(),
+        }
+    }
+}
+
+impl Work {
+    fn new(registry: &Registry) -> Self {
+        let gauge = |name, help| make::gauge(registry, name, help);
+        Self {
+            verify_seconds: make::histogram(
+                registry,
+                "treering_verify_seconds",
+                "time to parse and verify one submission",
+                make::VERIFY_SECONDS,
+            ),
+            verify_queue: gauge(
+                "treering_verify_queue_submissions",
+                "submissions that wait for a verifying thread",
+            ),
+            in_flight_submissions: gauge(
+                "treering_in_flight_submissions",
+                "submissions admitted and not yet answered",
+            ),
+            in_flight_bytes: gauge(
+                "treering_in_flight_bytes",
+                "envelope bytes admitted and not yet answered",
+            ),
+            oldest_waiting: make::float_gauge(
+                registry,
+                "treering_oldest_waiting_seconds",
+                "how long the oldest admitted submission has waited",
+            ),
+            storage_bytes: gauge(
+                "treering_storage_bytes",
+                "bytes the store takes on its medium",
+            ),
+            ready: gauge("treering_ready", "1 while /readyz is true"),
+        }
+    }
+}
+
 impl PerLog {
     fn new(registry: &Registry) -> Self {
         let labels = &["log"];
         Self {
-            sequenced: counter_vec(
+            sequenced: make::counters(
                 registry,
                 "treering_sequenced_entries_total",
                 "new entries given an index",
                 labels,
             ),
-            duplicates: counter_vec(
+            duplicates: make::counters(
                 registry,
                 "treering_duplicate_entries_total",
                 "entries that the log had before",
                 labels,
             ),
-            batches: counter_vec(registry, "treering_batches_total", "commits", labels),
-            batch_entries: histogram_vec(
+            batches: make::counters(registry, "treering_batches_total", "commits", labels),
+            batch_entries: make::histograms(
                 registry,
                 "treering_batch_entries",
                 "new entries of one commit",
                 labels,
-                BATCH_ENTRIES,
+                make::BATCH_ENTRIES,
             ),
-            commit_seconds: histogram_vec(
+            commit_seconds: make::histograms(
                 registry,
                 "treering_commit_seconds",
                 "time of one commit",
                 labels,
-                COMMIT_SECONDS,
+                make::COMMIT_SECONDS,
             ),
-            tree_size: gauge_vec(
+            tree_size: make::gauges(
                 registry,
                 "treering_tree_size_entries",
                 "durable leaves",
                 labels,
             ),
-            published_size: gauge_vec(
+            published_size: make::gauges(
                 registry,
                 "treering_published_size_entries",
                 "leaves under the newest checkpoint",
@@ -343,65 +346,6 @@ impl PerLog {
             published_size: self.published_size.with_label_values(labels),
         }
     }
-}
-
-fn registered<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    made: prometheus::Result<C>,
-) -> C {
-    let collector = made.expect("the names and labels are constants of this file, and valid");
-    registry
-        .register(Box::new(collector.clone()))
-        .expect("no name of this file is used twice");
-    collector
-}
-
-fn build_info(registry: &Registry) {
-    let info = GaugeVec::new(
-        Opts::new(
-            "treering_build_info",
-            "always 1; the label says which build runs",
-        ),
-        &["version"],
-    );
-    registered(registry, info)
-        .with_label_values(&[env!("CARGO_PKG_VERSION")])
-        .set(1.0);
-}
-
-fn counter_vec(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-    registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
-    registered(registry, IntGauge::new(name, help))
-}
-
-fn gauge_vec(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels))
-}
-
-fn histogram(registry: &Registry, name: &str, help: &str, bounds: &[f64]) -> Histogram {
-    registered(
-        registry,
-        Histogram::with_opts(HistogramOpts::new(name, help).buckets(bounds.to_vec())),
-    )
-}
-
-fn histogram_vec(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-    bounds: &[f64],
-) -> HistogramVec {
-    registered(
-        registry,
-        HistogramVec::new(
-            HistogramOpts::new(name, help).buckets(bounds.to_vec()),
-            labels,
-        ),
-    )
 }
 
 fn wide(count: usize) -> u64 {

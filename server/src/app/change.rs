@@ -9,6 +9,8 @@ use treering_api::json::LogInfoJson;
 use treering_api::log::{Dialect, LogName};
 use treering_api::reject::{Reject, RejectKind};
 
+use treering_tlog::note::KeyName;
+
 use super::App;
 use crate::config::{self, ServerUrl};
 use crate::{files, keys};
@@ -146,17 +148,32 @@ impl App {
                 format!("{} at {url}, where log {} is", new.name, taken.name()),
             ));
         }
-        let host = url.host().to_owned();
-        let origin = new.origin.clone().unwrap_or_else(|| host.clone());
-        if origin != host && !(new.allow_foreign_origin || config.allow_foreign_origin) {
-            return Err(Reject::malformed(
-                format!(
-                    "the host name {host} as origin (stock clients refuse another; --allow-foreign-origin takes it all the same)"
-                ),
-                origin,
-            ));
-        }
+        drop(config);
+        let origin = self.check_origin(new, &url)?;
         Ok((url, origin))
+    }
+
+    /// The origin of a new log. Whatever could be wrong with it is found before anything is made.
+    fn check_origin(&self, new: &NewLog, url: &ServerUrl) -> Result<String, Reject> {
+        let origin = new.origin.as_deref().unwrap_or(url.host());
+        KeyName::new(origin).map_err(|error| {
+            Reject::malformed(
+                "an origin that can name a key",
+                format!("{origin:?}: {error}"),
+            )
+        })?;
+        let consent = new.allow_foreign_origin || self.config.lock().allow_foreign_origin;
+        if origin != url.host() && !consent {
+            return Err(foreign_origin(url.host(), origin));
+        }
+        let mut logs = self.service.handles().into_iter();
+        match logs.find(|log| log.origin() == origin) {
+            Some(taken) => Err(Reject::malformed(
+                "an origin that no other log of this server has",
+                format!("{origin}, the origin of log {}", taken.name()),
+            )),
+            None => Ok(origin.to_owned()),
+        }
     }
 
     /// Notes a log's own URL in the configuration.
@@ -201,6 +218,16 @@ impl App {
         self.service.freeze(name, successor).await?;
         Ok(LogInfoJson::from(self.service.log(Some(name))?.info()))
     }
+}
+
+/// The refusal of an origin that clients would not expect.
+pub(crate) fn foreign_origin(host: &str, origin: &str) -> Reject {
+    Reject::malformed(
+        format!(
+            "the host name {host} as origin (stock clients refuse another; --allow-foreign-origin takes it all the same)"
+        ),
+        origin,
+    )
 }
 
 /// A name may hold dots, which would nest tables.
