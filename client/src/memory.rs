@@ -238,7 +238,7 @@ impl Memory {
     /// The key that a server showed for one of its logs before, if it did; else pins this one.
     ///
     /// # Errors
-    /// [`PinError::Changed`] if it showed another key.
+    /// [`TrustError::Changed`] if it showed another key.
     pub fn pin(&self, url: &str, log: &LogName, vkey: &str) -> Result<LogKey, PinError> {
         let key = LogKey::from_vkey(vkey)?;
         let path = self

@@ -13,6 +13,7 @@ use treering_tlog::checkpoint::{Opened, Origin};
 use super::args::{Global, Transport};
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use crate::transport::Base;
 use crate::trust::TrustError;
 use crate::{GrpcRemote, Http, HttpOptions, LogKey, Memory, Remote, TileReader};
 
@@ -118,7 +119,7 @@ impl Context {
         let memory = self.memory()?;
         let key = match self.given_key()? {
             Some(key) => key,
-            None => memory.pin(self.url()?, &info.name, &info.vkey)?,
+            None => memory.pin(Base::parse(self.url()?)?.as_str(), &info.name, &info.vkey)?,
         };
         let origin = Origin::new(info.origin.as_str())
             .map_err(|e| CliError::new(Exit::Operational, e.to_string()))?;

@@ -171,7 +171,7 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     table
         .to_string()
         .lines()
-        .map(str::trim_end)
+        .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end())
         .collect::<Vec<_>>()
         .join("\n")
 }
