@@ -22,7 +22,7 @@ Examples:
   treering submit attestation.json --url https://log.example.org --public-key build.pub --receipt-dir receipts
   treering get 42 --url https://log.example.org -o json
   treering verify app.tar.gz --bundle app.sigstore.json --trusted-root trusted_root.json --public-key build.pub
-  treering log fsck --url https://log.example.org
+  treering log fsck https://log.example.org
 
 ";
 
@@ -242,9 +242,16 @@ pub(crate) struct CheckpointSource {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Log {
     /// List the server's logs, and verify the newest checkpoint of each.
-    Info,
+    Info {
+        /// Address of the log server, as --url.
+        #[arg(value_name = "URL")]
+        server: Option<String>,
+    },
     /// Print entries as they come, without proofs. Verify one by `get`, all by `fsck`.
     Tail {
+        /// Address of the log server, as --url.
+        #[arg(value_name = "URL")]
+        server: Option<String>,
         /// The first index to print.
         #[arg(long, value_name = "INDEX", default_value = "0")]
         from: LeafIndex,
@@ -255,13 +262,15 @@ pub(crate) enum Log {
     /// Read the whole log, rebuild every tile and the root from the entries, and compare.
     #[command(after_help = "\
 Examples:
-  treering log fsck --url https://log.example.org --log rekor-v2
+  treering log fsck https://log.example.org --log rekor-v2
   treering log fsck https://log2026-1.example.org --vkey log.vkey
 
 A difference is reported with the path of the tile and what was expected, and ends with exit code 6.")]
     Fsck {
-        /// Address under which the log's `checkpoint` and `tile/` are; needs --vkey [default: those of --url and --log].
-        tiles: Option<String>,
+        /// Address of the log server, as --url; with --vkey, the address under which the log's `checkpoint` and `tile/`
+        /// are, whoever serves them.
+        #[arg(value_name = "URL")]
+        address: Option<String>,
         /// Bundles to fetch at the same time.
         #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
         parallel: u8,

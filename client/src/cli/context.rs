@@ -40,6 +40,13 @@ impl Context {
         Self { global, out }
     }
 
+    /// The same, but for the server that a command names itself.
+    pub(crate) fn at(&self, server: Option<&str>) -> Self {
+        let mut global = self.global.clone();
+        global.url = server.map(ToOwned::to_owned).or(global.url);
+        Self::new(global)
+    }
+
     pub(crate) fn url(&self) -> Result<&str, CliError> {
         let url = self.global.url.as_deref();
         url.ok_or_else(|| {

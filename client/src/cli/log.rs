@@ -15,13 +15,19 @@ use crate::{LogKey, Memory, TileReader};
 
 pub(crate) async fn run(context: &Context, command: &Log) -> Result<Exit, CliError> {
     match command {
-        Log::Info => info(context).await,
-        Log::Tail { from, count } => tail(context, *from, *count).await.map(|()| Exit::Ok),
-        Log::Fsck { tiles, parallel } => {
+        Log::Info { server } => info(&context.at(server.as_deref())).await,
+        Log::Tail {
+            server,
+            from,
+            count,
+        } => tail(&context.at(server.as_deref()), *from, *count)
+            .await
+            .map(|()| Exit::Ok),
+        Log::Fsck { address, parallel } => {
             let options = FsckOptions {
                 parallel: usize::from(*parallel),
             };
-            check(context, tiles.as_deref(), options)
+            check(context, address.as_deref(), options)
                 .await
                 .map(|()| Exit::Ok)
         }
@@ -161,21 +167,19 @@ async fn check(context: &Context, url: Option<&str>, options: FsckOptions) -> Re
     context.out.result(&text, &object)
 }
 
-/// The tiles of an address with the key of `--vkey`, or of the log of `--url` and `--log`.
+/// The tiles of an address with the key of `--vkey`, or of the log `--log` of a server with the key that it showed.
 async fn target(
     context: &Context,
     url: Option<&str>,
 ) -> Result<(TileReader, LogKey, Memory), CliError> {
-    match url {
-        Some(url) => {
-            let key = context.demand_key()?;
-            Ok((
-                TileReader::new(context.http()?, url)?,
-                key,
-                context.memory()?,
-            ))
-        }
-        None => {
+    match (url, context.given_key()?) {
+        (Some(url), Some(key)) => Ok((
+            TileReader::new(context.http()?, url)?,
+            key,
+            context.memory()?,
+        )),
+        (server, _) => {
+            let context = context.at(server);
             let log = context.log().await?;
             Ok((context.tiles(&log.name)?, log.key, log.memory))
         }
