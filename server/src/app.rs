@@ -1,6 +1,7 @@
 //! The composition root: makes the parts of a server out of a data directory, and changes its logs.
 
 mod change;
+mod ready;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,9 @@ use crate::log::recover::OpenError;
 use crate::metrics::Metrics;
 use crate::service::{Service, ServiceParts};
 use crate::trust::{Services, Trust, TrustedLog};
+
+/// How old the size of the store may be: finding it walks over every file of the data directory.
+const STORAGE_READ_MAX_AGE: Duration = Duration::from_secs(60);
 
 /// Why a server does not start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -218,12 +222,18 @@ impl App {
 
     fn probe_metrics(self: &Arc<Self>) {
         let app = Arc::downgrade(self);
+        let storage_read_at = Mutex::new(None);
         self.metrics.set_probe(move |metrics| {
             let Some(app) = app.upgrade() else { return };
             metrics.set_oldest_waiting(app.service.health().oldest_waiting);
             metrics.set_ready(app.not_ready().is_empty());
-            if let Ok(bytes) = app.store.size_on_disk() {
-                metrics.set_storage_bytes(bytes);
+            let now = app.clock.monotonic();
+            let mut read_at = storage_read_at.lock();
+            if read_at.is_none_or(|read_at| now.saturating_sub(read_at) >= STORAGE_READ_MAX_AGE) {
+                *read_at = Some(now);
+                if let Ok(bytes) = app.store.size_on_disk() {
+                    metrics.set_storage_bytes(bytes);
+                }
             }
         });
     }
@@ -231,26 +241,9 @@ impl App {
     /// Why the server should get no requests; nothing if it may. An idle log and a server of frozen logs are ready.
     #[must_use]
     pub fn not_ready(&self) -> Vec<String> {
-        let health = self.service.health();
-        let mut reasons = Vec::new();
-        if health.stopping || self.closing.is_cancelled() {
-            reasons.push("stopping".to_owned());
-        }
-        if let Some(failed) = health.failed {
-            reasons.push(format!("a commit failed, restart the server: {failed}"));
-        }
-        if health.oldest_waiting > self.limits.ready_oldest {
-            reasons.push(format!(
-                "the oldest admitted submission has waited {:?}, expected at most {:?}",
-                health.oldest_waiting, self.limits.ready_oldest
-            ));
-        }
-        if let Some((free, reserve)) = health.disk_low {
-            reasons.push(format!(
-                "expected at least {reserve} bytes of free disk, found {free}"
-            ));
-        }
-        reasons
+        let mut health = self.service.health();
+        health.stopping |= self.closing.is_cancelled();
+        ready::not_ready(&health, self.limits.ready_oldest)
     }
 
     /// What answers.

@@ -74,6 +74,10 @@ impl Telemetry {
         clock: Arc<dyn Clock>,
     ) -> Result<Prepared, TelemetryError> {
         let filter = EnvFilter::try_new(&options.filter)?;
+        options
+            .otlp_endpoint
+            .as_deref()
+            .map_or(Ok(()), check_endpoint)?;
         let events: Box<dyn Layer<Registry> + Send + Sync> = if std::io::stderr().is_terminal() {
             tracing_subscriber::fmt::layer()
                 .with_writer(std::io::stderr)
@@ -142,6 +146,19 @@ impl Telemetry {
             }
         }
     }
+}
+
+/// The environment may name what the configuration would have refused.
+fn check_endpoint(endpoint: &str) -> Result<(), TelemetryError> {
+    if endpoint.starts_with("http://") {
+        return Ok(());
+    }
+    let reason = "expected http://; a collector that needs TLS stands behind one beside the server"
+        .to_owned();
+    Err(TelemetryError::Endpoint {
+        endpoint: endpoint.to_owned(),
+        reason,
+    })
 }
 
 fn tracer(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {

@@ -17,7 +17,7 @@ use super::url::ServerUrl;
 const PREFIX: &str = "TREERING_";
 
 /// A configuration as it was typed: well-formed TOML, nothing else checked. (serde's `deny_unknown_fields` would stop
-/// at the first mistake; [`Reader`] refuses unknown fields too, and tells all mistakes.)
+/// at the first mistake; reading it here refuses unknown fields too, and tells all mistakes.)
 #[derive(Clone, Debug)]
 pub struct File {
     path: PathBuf,

@@ -50,7 +50,8 @@ impl Child {
         let mut before = Vec::new();
         loop {
             let Ok(line) = said.recv() else {
-                panic!("the server did not start: {before:#?}")
+                let status = process.wait().unwrap();
+                panic!("the server ended with {status}: {before:#?}")
             };
             // Not on a terminal, so each event is a JSON document.
             let event: Value =

@@ -1,4 +1,8 @@
 //! The server from outside: its doors on a real port over a real data directory.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is to panic; clippy knows the test functions, not what they call"
+)]
 
 mod admin;
 mod commands;
