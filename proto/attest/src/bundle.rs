@@ -4,9 +4,11 @@ use serde_json::value::RawValue;
 
 use crate::digest::DigestAlgorithm;
 
+mod error;
 mod json;
+mod wire;
 
-pub use json::BundleError;
+pub use error::BundleError;
 
 /// A parsed bundle, borrowed from the bytes that arrived.
 #[derive(Debug, Clone)]

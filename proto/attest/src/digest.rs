@@ -45,17 +45,16 @@ impl DigestAlgorithm {
     }
 
     /// Length of a digest in bytes.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "the length of a digest, which is never empty"
+    )]
     pub const fn len(self) -> usize {
         match self {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
         }
-    }
-
-    /// Always false; there for symmetry with [`len`](Self::len).
-    pub const fn is_empty(self) -> bool {
-        false
     }
 
     /// The digest of `data`.

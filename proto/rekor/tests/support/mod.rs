@@ -10,7 +10,7 @@ use ed25519_dalek::ed25519::signature::Signer as _;
 use p256::pkcs8::EncodePublicKey as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use treering_attest::{DigestAlgorithm, VerifierMaterial, pae};
+use treering_attest::{DigestAlgorithm, PublicKey, VerifierMaterial, pae};
 use treering_rekor::v2::{KeyDetails, Request, Verifier};
 
 /// OpenSSL's keys, certificates and signatures, which the other crate keeps.
@@ -150,4 +150,43 @@ pub(crate) fn request_json(request: &Request) -> Value {
         "digest": text(&request.digest),
         "signature": {"content": text(&request.signature), "verifier": verifier},
     }})
+}
+
+/// One valid request for every algorithm of the allow-list, form of signature, and form of key.
+pub(crate) fn valid() -> Vec<(String, Request)> {
+    let vectors = vectors();
+    let message = b64(&vectors.message);
+    let mut out = Vec::new();
+    for (name, vector) in &vectors.keys {
+        let key_details =
+            KeyDetails::of(&PublicKey::from_spki_der(&b64(&vector.spki)).unwrap()).unwrap();
+        let algorithm = key_details.digest_algorithm();
+        for signed in vector
+            .signatures
+            .iter()
+            .filter(|s| s.form != "pure" && s.digest == algorithm.name())
+        {
+            for verifier in [
+                Verifier::PublicKey(b64(&vector.spki)),
+                Verifier::Certificate(b64(&vector.certificate)),
+            ] {
+                let request = Request {
+                    digest: algorithm.of(&message),
+                    signature: b64(&signed.signature),
+                    verifier,
+                    key_details,
+                };
+                out.push((format!("{name} {}", signed.form), request));
+            }
+        }
+    }
+    let ed25519 = Ed25519::new(7);
+    let request = Request {
+        digest: DigestAlgorithm::Sha512.of(&message),
+        signature: ed25519.sign_ph(&message),
+        verifier: Verifier::PublicKey(ed25519.spki()),
+        key_details: KeyDetails::PkixEd25519Ph,
+    };
+    out.push(("ed25519ph".into(), request));
+    out
 }
