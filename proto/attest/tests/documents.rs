@@ -1,5 +1,5 @@
 //! Bundles and statements: shapes that must be read, and shapes that must be refused.
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 use serde_json::{Value, json};
 use treering_attest::bundle::{BundleContent, BundleError, BundleVersion, VerificationMaterial};

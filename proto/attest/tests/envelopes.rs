@@ -1,5 +1,5 @@
 //! Envelopes: real ones, the text of the specification, and what must be refused.
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};

@@ -1,5 +1,5 @@
 //! Keys and signatures, held to OpenSSL's and to RFC 8032.
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 use std::collections::BTreeMap;
 

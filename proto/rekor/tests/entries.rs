@@ -1,5 +1,5 @@
 //! Leaves as readers take them: only the canonical bytes.
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 mod support;
 

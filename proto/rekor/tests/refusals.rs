@@ -1,5 +1,5 @@
 //! Well-formed requests of Rekor v2 that are refused, and why.
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 mod support;
 

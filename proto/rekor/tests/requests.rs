@@ -1,5 +1,5 @@
 //! Requests of Rekor v2: what is taken, what is refused and why, and the leaf that comes of it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 mod support;
 

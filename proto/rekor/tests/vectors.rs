@@ -1,7 +1,7 @@
 //! Bundles of sigstore-conformance, taken as far as this crate, `treering-attest` and `treering-tlog` go: parse, verify the
 //! signature, rebuild the leaf, verify the inclusion proof and the checkpoint. What goes further (certificate chains,
 //! timestamps, identities, the artifact) is the business of whoever verifies, and named as such in the table.
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Keys and signatures for the other files of this folder.
 #![expect(dead_code, reason = "each test file uses some of it")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 use std::collections::BTreeMap;
 
