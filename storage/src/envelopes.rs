@@ -159,7 +159,7 @@ fn read_body(file: &mut File) -> io::Result<Vec<u8>> {
     body.try_reserve_exact(usize::try_from(len).map_err(io::Error::other)?)?;
     // One byte more than it should be, to notice a body that is too long without reading all of it.
     zstd::stream::read::Decoder::new(file)?
-        .take(len + 1)
+        .take(len.saturating_add(1))
         .read_to_end(&mut body)?;
     if body.len() as u64 != len {
         return Err(io::Error::other(format!(
