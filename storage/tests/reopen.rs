@@ -33,18 +33,21 @@ fn grow(dir: &Path, model: &mut Model, counts: &[usize]) -> Published {
     }
 }
 
-/// The write-ahead log that was written to last.
-fn last_wal(dir: &Path) -> PathBuf {
+/// The write-ahead logs that hold something, oldest first.
+fn wals(dir: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(dir.join("db"))
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let mut logs: Vec<_> = files
         .filter(|path| path.extension().is_some_and(|ext| ext == "log"))
+        .filter(|path| path.metadata().unwrap().len() > 0)
         .collect();
     logs.sort();
-    logs.into_iter()
-        .rfind(|path| path.metadata().unwrap().len() > 0)
-        .unwrap()
+    logs
+}
+
+fn last_wal(dir: &Path) -> PathBuf {
+    wals(dir).pop().unwrap()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -125,6 +128,45 @@ fn flip(path: &Path, at: u64) {
     file.read_exact(&mut byte).unwrap();
     file.seek(SeekFrom::Start(at)).unwrap();
     file.write_all(&[byte[0] ^ 0x40]).unwrap();
+}
+
+/// Only the end of the newest log can be lost unnoticed; RocksDB knows of the others.
+#[test]
+fn an_older_write_ahead_log_that_was_cut_or_removed_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = RocksOptions {
+        write_buffer_bytes: 1 << 20,
+        ..RocksOptions::default()
+    };
+    let store = RocksStore::open(dir.path(), &options).unwrap();
+    let mut model = Model::new(LOG);
+    while wals(dir.path()).len() < 3 {
+        let staged = model.stage(2000);
+        store.commit(&staged).unwrap();
+        model.accept(&staged);
+    }
+    drop(store);
+    let older = wals(dir.path()).remove(1);
+    for cut in [None, Some(older.metadata().unwrap().len() / 2)] {
+        let copied = tempfile::tempdir().unwrap();
+        copy(dir.path(), copied.path());
+        let older = copied.path().join("db").join(older.file_name().unwrap());
+        match cut {
+            None => fs::remove_file(older).unwrap(),
+            Some(len) => File::options()
+                .write(true)
+                .open(older)
+                .unwrap()
+                .set_len(len)
+                .unwrap(),
+        }
+        let error = RocksStore::open(copied.path(), &options).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Corrupt { .. }),
+            "{cut:?}: {error:?}"
+        );
+    }
+    model.check(&RocksStore::open(dir.path(), &options).unwrap());
 }
 
 #[test]
