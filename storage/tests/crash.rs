@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use treering_storage::contract::{Model, entries};
 use treering_storage::rocks::{RocksOptions, RocksStore};
-use treering_storage::{Edge, Journal, LogId, View, apply};
+use treering_storage::{CommitError, Edge, Journal, LogId, View, apply};
 use treering_tlog::LeafIndex;
 
 const LOG: LogId = LogId(3);
@@ -17,19 +17,41 @@ const LOG: LogId = LogId(3);
 const CHILD: &str = "TREERING_CRASH_DIR";
 const ROUNDS: usize = 8;
 
-/// Does nothing in the test run; in the child it never returns.
+/// Does nothing in the test run; in the child it commits until it is killed.
 #[test]
 fn child() {
     let Some(dir) = std::env::var_os(CHILD) else {
         return;
     };
     let store = RocksStore::open(Path::new(&dir), &small()).unwrap();
-    let mut edge = Edge::load(&store, LOG, store.head(LOG).unwrap()).unwrap();
+    panic!("a commit failed: {}", commit_until_failure(&store));
+}
+
+/// Does nothing in the test run; in the child it commits until the system refuses to write.
+#[test]
+fn limited_child() {
+    let Some(dir) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let store = RocksStore::open(Path::new(&dir), &RocksOptions::default()).unwrap();
+    let error = commit_until_failure(&store);
+    println!("first {error:?}");
+    // The same store takes nothing any more, whatever the disk would do.
+    let edge = Edge::load(&store, LOG, store.head(LOG).unwrap()).unwrap();
+    let staged = apply::stage(&edge, LOG, 0, entries(LOG, edge.size().get(), 1));
+    println!("then {:?}", store.commit(&staged).unwrap_err());
+}
+
+/// Prints the size after each acknowledged record.
+fn commit_until_failure(store: &RocksStore) -> CommitError {
+    let mut edge = Edge::load(store, LOG, store.head(LOG).unwrap()).unwrap();
     loop {
         let first = edge.size().get();
         let count = 1 + usize::try_from(first % 700).unwrap();
         let staged = apply::stage(&edge, LOG, first, entries(LOG, first, count));
-        store.commit(&staged).unwrap();
+        if let Err(error) = store.commit(&staged) {
+            return error;
+        }
         edge = staged.edge;
         println!("acknowledged {}", edge.size());
     }
@@ -120,4 +142,38 @@ fn replay(store: &RocksStore) {
     }
     model.check(store);
     assert_eq!(store.entries(LOG, LeafIndex::ZERO, 1).unwrap().len(), 1);
+}
+
+/// A write-ahead log that the system refuses to grow: the commit is unknown, the store stops, and what was
+/// acknowledged is there at the next start.
+#[test]
+fn a_failed_write_stops_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    // An ignored signal stays ignored in the program that the shell becomes, so writing beyond 4 MiB is an error.
+    let script = r#"trap '' XFSZ; ulimit -f 8192; exec "$0" --exact limited_child --nocapture"#;
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .env(CHILD, dir.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = |start: &str| {
+        text.lines()
+            .rev()
+            .find_map(|line| line.strip_prefix(start))
+            .unwrap_or("")
+    };
+    assert!(
+        line("first ").starts_with("Unknown") && line("first ").contains("too large"),
+        "{text}"
+    );
+    assert!(
+        line("then ").starts_with("Unknown") && line("then ").contains("earlier"),
+        "{text}"
+    );
+    let acknowledged: u64 = line("acknowledged ").parse().unwrap();
+    let store = RocksStore::open(dir.path(), &RocksOptions::default()).unwrap();
+    assert!(store.head(LOG).unwrap().size.get() >= acknowledged && acknowledged > 0);
+    replay(&store);
 }
