@@ -1,6 +1,6 @@
 //! One pass over one log: nothing it says counts before it is bound to a signed root that extends the last one.
 
-use treering_client::fsck::{self, FsckError, FsckOptions, Inconsistency};
+use treering_client::fsck::{self, FsckError, FsckOptions, Inconsistency, InconsistencyKind};
 use treering_client::memory::MemoryError;
 use treering_client::tiles::TileError;
 use treering_client::{FetchError, LogKey, Memory, TileReader};
@@ -59,10 +59,15 @@ async fn follow(
 
 fn judge(kind: &'static str, error: FsckError) -> Outcome {
     match error {
+        // Not there is not another: perhaps it is only late, or not on this mirror.
+        FsckError::Inconsistent(found) if found.kind == InconsistencyKind::Missing => {
+            Outcome::Operational(found.to_string())
+        }
         FsckError::Inconsistent(Inconsistency {
             path,
             expected,
             found,
+            ..
         }) => Outcome::Misbehaviour {
             kind,
             expected: format!("{path}: {expected}"),

@@ -178,6 +178,7 @@ fn read_limits(reader: &mut Reader) -> Limits {
             .wide_bytes("limits.disk_reserve_bytes", default.disk_reserve_bytes),
         max_cached_verifiers: reader
             .count("limits.max_cached_verifiers", default.max_cached_verifiers),
+        tile_cache_bytes: reader.bytes("limits.tile_cache_bytes", default.tile_cache_bytes),
         tail_chunk_entries: reader.count("limits.tail_chunk_entries", default.tail_chunk_entries),
     }
 }

@@ -40,6 +40,9 @@ pub struct Limits {
     pub disk_reserve_bytes: u64,
     /// Parsed keys and certificates that are kept.
     pub max_cached_verifiers: usize,
+    /// Full tiles and bundles that each log keeps ready for readers, in bytes. 32 MiB: the newest 25,000 entries of
+    /// 1 KiB with their tiles.
+    pub tile_cache_bytes: usize,
     /// Entries that one tail may be behind in memory.
     pub tail_chunk_entries: usize,
 }
@@ -62,6 +65,7 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(10),
             disk_reserve_bytes: 256 * 1024 * 1024,
             max_cached_verifiers: 4_096,
+            tile_cache_bytes: 32 * MIB,
             tail_chunk_entries: 256,
         }
     }

@@ -11,6 +11,9 @@ use treering_server::commands::{self, Exit, Failure};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Threads that read the store and spool bodies: enough to keep a disk busy; each costs memory of its own.
+const MAX_BLOCKING_THREADS: usize = 16;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let ended = catch_unwind(AssertUnwindSafe(|| run(cli)));
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
         .build()?;
     runtime.block_on(commands::run(cli))
 }

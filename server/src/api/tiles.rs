@@ -20,6 +20,7 @@ use treering_tlog::tile::{self, Tile};
 use super::Api;
 use super::errors::Refusal;
 use crate::log::LogHandle;
+use crate::log::tiles::AtHand;
 
 /// What tiles and bundles say to caches.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -91,8 +92,13 @@ async fn tile_at(
         .into_response())
 }
 
-/// Reads the store on a thread that may block.
+/// From memory, or from the store on a thread that may block.
 async fn read(log: Arc<LogHandle>, tile: Tile) -> Result<Option<Bytes>, Reject> {
+    match log.tile_at_hand(tile) {
+        AtHand::Bytes(bytes) => return Ok(Some(bytes)),
+        AtHand::Nothing => return Ok(None),
+        AtHand::Elsewhere => {}
+    }
     let read = tokio::task::spawn_blocking(move || log.tile(tile));
     read.await.map_err(|_| {
         Reject::new(

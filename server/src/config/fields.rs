@@ -28,7 +28,7 @@ const fn field(path: &'static str, default: &'static str, text: &'static str) ->
     }
 }
 
-/// All fields in the order of the file. `[logs.NAME] url` is explained by [`LOGS`].
+/// All fields in the order of the file. `[logs.NAME] url` is explained behind them.
 pub const FIELDS: &[Field] = &[
     field(
         "url",
@@ -134,6 +134,11 @@ pub const FIELDS: &[Field] = &[
         "limits.max_cached_verifiers",
         "4096",
         "Parsed keys that are kept. Cost: about 1 KiB of memory each.",
+    ),
+    field(
+        "limits.tile_cache_bytes",
+        "\"32MiB\"",
+        "Full tiles and bundles that each log keeps ready for readers, in bytes. Cost: so much memory for each log.",
     ),
     field(
         "limits.tail_chunk_entries",

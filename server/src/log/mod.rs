@@ -8,6 +8,7 @@ pub mod nodes;
 pub mod recover;
 pub mod sequencer;
 pub mod signer;
+mod tile_cache;
 pub mod tiles;
 pub mod verify;
 
@@ -67,6 +68,7 @@ pub struct LogHandle {
     state: ArcSwap<State>,
     sizes: watch::Sender<TreeSize>,
     failure: watch::Sender<Option<String>>,
+    cache: tile_cache::TileCache,
     queue: Sender<Command>,
 }
 
@@ -78,6 +80,7 @@ impl LogHandle {
         state: State,
         queue: Sender<Command>,
         failure: watch::Sender<Option<String>>,
+        cache_bytes: usize,
     ) -> Arc<Self> {
         let sizes = watch::Sender::new(published.checkpoint.size);
         Arc::new(Self {
@@ -87,6 +90,7 @@ impl LogHandle {
             state: ArcSwap::from_pointee(state),
             sizes,
             failure,
+            cache: tile_cache::TileCache::new(cache_bytes),
             queue,
         })
     }

@@ -1,6 +1,7 @@
 //! The one thread of a log that gives indexes. It takes what waits, commits it as one batch and answers; the next
 //! batch is what has come meanwhile. An idle log commits at once, a busy one at most every `min_commit_gap`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use treering_api::reject::{Reject, RejectKind};
 use treering_storage::{CommitError, Event};
 use treering_tlog::{Hash, TreeSize};
 
-use super::batch::{Pending, plan};
+use super::batch::{Pending, Placed, plan};
 use super::commit::{Committer, Published, Sequenced};
 use super::events::EventLog;
 use super::{LogHandle, State};
@@ -52,8 +53,17 @@ enum Next {
 }
 
 impl Sequencer {
-    /// Works until it is told to stop.
-    pub fn run(mut self) {
+    /// Works until it is told to stop. A panic stops the log as a failed commit does: what it left is unknown.
+    pub fn run(self) {
+        let handle = Arc::clone(&self.handle);
+        if catch_unwind(AssertUnwindSafe(|| self.work())).is_err() {
+            tracing::error!(log = %handle.name(), "the log's thread panicked, the log stops");
+            let reason = "a bug: the log's thread panicked".to_owned();
+            handle.set_state(State::Failed { reason });
+        }
+    }
+
+    fn work(mut self) {
         loop {
             let command = match self.next() {
                 Next::Batch(batch, command) => {
@@ -106,68 +116,39 @@ impl Sequencer {
 
     fn sequence(&mut self, mut batch: Vec<Pending>) {
         self.last_commit = self.clock.monotonic();
-        if let Err(reject) = self.handle.check_writable() {
-            return refuse(batch, &reject);
+        match self.place(&mut batch) {
+            Ok((placed, published)) => answer_all(batch, placed, &published),
+            Err(reject) => refuse(batch, &reject),
         }
-        let hashes: Vec<Hash> = batch
-            .iter()
-            .flat_map(|pending| {
-                pending
-                    .entries
-                    .iter()
-                    .map(|entry| entry.canonical.leaf_hash())
-            })
-            .collect();
-        let known = match self
-            .committer
-            .store
-            .indexes(self.handle.identity.id, &hashes)
-        {
-            Ok(known) => known,
-            Err(error) => {
-                tracing::error!(log = %self.handle.name(), %error, "dedup lookup failed");
-                return refuse(
-                    batch,
-                    &Reject::new(
-                        RejectKind::Unavailable,
-                        "the store does not answer; ask again",
-                    ),
-                );
-            }
-        };
+    }
+
+    /// Gives every entry of a batch its index and makes the new ones durable and published.
+    fn place(&self, batch: &mut [Pending]) -> Result<(Vec<Vec<Placed>>, Arc<Published>), Reject> {
+        self.handle.check_writable()?;
+        let id = self.handle.identity.id;
+        let entries = batch.iter().flat_map(|pending| &pending.entries);
+        let hashes: Vec<Hash> = entries.map(|entry| entry.canonical.leaf_hash()).collect();
+        let known = self.committer.store.indexes(id, &hashes).map_err(|error| {
+            tracing::error!(log = %self.handle.name(), %error, "dedup lookup failed");
+            Reject::new(
+                RejectKind::Unavailable,
+                "the store does not answer; ask again",
+            )
+        })?;
         let before = self.handle.published();
         // A clock that was set back does not take the log with it.
         let now = self.clock.unix_secs().max(before.integrated_time);
-        let plan = plan(
-            &before.edge,
-            self.handle.identity.id,
-            now,
-            &mut batch,
-            &known,
-        );
+        let plan = plan(&before.edge, id, now, batch, &known);
         let added = plan
             .staged
             .as_ref()
             .map_or(0, |staged| staged.record.entries.len());
         let published = match plan.staged {
             None => before,
-            Some(staged) => match self.commit(staged) {
-                Ok(published) => published,
-                Err(reject) => return refuse(batch, &reject),
-            },
+            Some(staged) => self.commit(staged)?,
         };
         self.metrics.batch_sequenced(added, hashes.len() - added);
-        for (pending, placed) in batch.into_iter().zip(plan.placed) {
-            let envelope_sha256 = pending.envelope_sha256;
-            answer(
-                pending,
-                Ok(Sequenced {
-                    placed,
-                    envelope_sha256,
-                    published: Arc::clone(&published),
-                }),
-            );
-        }
+        Ok((plan.placed, published))
     }
 
     fn commit(&self, staged: treering_storage::Staged) -> Result<Arc<Published>, Reject> {
@@ -230,6 +211,21 @@ impl Sequencer {
             )),
             Err(error) => Err(self.fail(&error)),
         }
+    }
+}
+
+fn answer_all(batch: Vec<Pending>, placed: Vec<Vec<Placed>>, published: &Arc<Published>) {
+    for (pending, placed) in batch.into_iter().zip(placed) {
+        let envelope_sha256 = pending.envelope_sha256;
+        let published = Arc::clone(published);
+        answer(
+            pending,
+            Ok(Sequenced {
+                placed,
+                envelope_sha256,
+                published,
+            }),
+        );
     }
 }
 

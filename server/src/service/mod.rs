@@ -179,6 +179,7 @@ impl Service {
             description.state,
             queue,
             self.failure.clone(),
+            self.parts.limits.tile_cache_bytes,
         );
         let sequencer = Sequencer {
             handle: Arc::clone(&handle),

@@ -1,11 +1,11 @@
 //! Each step of a commit, each way it can fail, each way to go on, as one table; the auditor after every step.
 
-use treering_api::log::Log as _;
+use treering_api::log::{Log as _, Submission};
 use treering_api::reject::RejectKind;
 use treering_storage::faulty::Fault;
 use treering_tlog::TreeSize;
 
-use super::support::{Submitter, World, log_name, verify_receipt};
+use super::support::{Running, Submitter, World, log_name, verify_receipt};
 
 /// Where the fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,19 +194,43 @@ async fn run(row: &Row, case: &str) {
     let mut world = World::with_log();
     let mut running = world.start().unwrap();
     for number in 0..3 {
-        verify_receipt(
-            &running
-                .service
-                .submit(None, submitter.submission(number))
-                .await
-                .unwrap()[0],
-        );
+        let receipts = running
+            .service
+            .submit(None, submitter.submission(number))
+            .await
+            .unwrap();
+        verify_receipt(&receipts[0]);
     }
-    let before = world.check_log();
-    assert_eq!(before.size, TreeSize::new(3).unwrap(), "{case}");
+    assert_eq!(world.check_log().size, TreeSize::new(3).unwrap(), "{case}");
 
     let faulted = faulted_submission(row.step, &submitter);
     arm(row, &world, &running);
+    first_try(row, case, &running, &faulted).await;
+    world.check_log();
+    disarm(&world, &running);
+
+    if row.then == Then::Restart {
+        running.crash();
+        running = world
+            .start()
+            .unwrap_or_else(|error| panic!("{case}: {error}"));
+        world.check_log();
+    }
+    second_try(row, case, &running, faulted).await;
+    world.check_log();
+    // Whatever happened, a restart finds a sound log that goes on, unless it was frozen.
+    running.crash();
+    let running = world
+        .start()
+        .unwrap_or_else(|error| panic!("{case}: {error}"));
+    let last = running.service.submit(None, submitter.submission(99)).await;
+    let frozen = row.step == Step::Freeze && row.fault == Fault::Kept;
+    assert_eq!(last.is_err(), frozen, "{case}: {last:?}");
+    running.stop();
+    world.check_log();
+}
+
+async fn first_try(row: &Row, case: &str, running: &Running, faulted: &Submission) {
     let first = match row.step {
         Step::Freeze => running
             .service
@@ -220,19 +244,10 @@ async fn run(row: &Row, case: &str) {
         row.first,
         "{case}: {first:?}"
     );
-    for receipt in first.iter().flatten() {
-        verify_receipt(receipt);
-    }
-    world.check_log();
-    disarm(&world, &running);
+    first.iter().flatten().for_each(verify_receipt);
+}
 
-    if row.then == Then::Restart {
-        running.crash();
-        running = world
-            .start()
-            .unwrap_or_else(|error| panic!("{case}: {error}"));
-        world.check_log();
-    }
+async fn second_try(row: &Row, case: &str, running: &Running, faulted: Submission) {
     let second = running.service.submit(None, faulted).await;
     let outcome = second
         .as_ref()
@@ -247,24 +262,13 @@ async fn run(row: &Row, case: &str) {
             "{case}: no index is skipped, none is given twice"
         );
     }
-    world.check_log();
-    // Whatever happened, a restart finds a sound log that goes on, unless it was frozen.
-    running.crash();
-    let running = world
-        .start()
-        .unwrap_or_else(|error| panic!("{case}: {error}"));
-    let last = running.service.submit(None, submitter.submission(99)).await;
-    let frozen = row.step == Step::Freeze && row.fault == Fault::Kept;
-    assert_eq!(last.is_err(), frozen, "{case}: {last:?}");
-    running.stop();
-    world.check_log();
 }
 
-fn faulted_submission(step: Step, submitter: &Submitter) -> treering_api::log::Submission {
+fn faulted_submission(step: Step, submitter: &Submitter) -> Submission {
     match step {
         Step::Spool => {
             let payload = vec![b' '; treering_storage::envelopes::INLINE_MAX + 1];
-            treering_api::log::Submission {
+            Submission {
                 envelope: submitter.envelope(&payload),
                 verifiers: vec![submitter.public.clone()],
             }
@@ -273,7 +277,7 @@ fn faulted_submission(step: Step, submitter: &Submitter) -> treering_api::log::S
     }
 }
 
-fn arm(row: &Row, world: &World, running: &super::support::Running) {
+fn arm(row: &Row, world: &World, running: &Running) {
     match row.step {
         Step::Commit => running.store.fail_commit(row.fault),
         Step::Freeze => running.store.fail_event(row.fault),
@@ -284,7 +288,7 @@ fn arm(row: &Row, world: &World, running: &super::support::Running) {
     }
 }
 
-fn disarm(world: &World, running: &super::support::Running) {
+fn disarm(world: &World, running: &Running) {
     running.store.heal();
     world.set_free_disk(u64::MAX);
     unblock(&world.dir.path().join("published"));

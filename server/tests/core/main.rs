@@ -1,8 +1,16 @@
 //! The write path without any door: the sequencer, its faults, its recovery, and the auditor after each step.
 
+#[cfg(test)]
 mod audit;
+#[cfg(test)]
 mod dedup;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
 mod recovery;
+#[cfg(test)]
 mod sequencing;
+#[cfg(test)]
 mod support;

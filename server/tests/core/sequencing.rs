@@ -8,10 +8,9 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use treering_api::log::{EntryId, Log as _, Submission};
 use treering_api::reject::RejectKind;
-use treering_tlog::tile::{Tile, Width};
-use treering_tlog::{Hash, LeafIndex, TreeSize};
+use treering_tlog::{Hash, LeafIndex};
 
-use super::support::{Submitter, World, log_name, verify_receipt, vkey};
+use super::support::{Submitter, World, log_name, verify_receipt};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_submitters_get_distinct_indexes_and_valid_proofs() {
@@ -52,249 +51,69 @@ async fn concurrent_submitters_get_distinct_indexes_and_valid_proofs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_entry_is_read_back_with_a_proof_at_every_size() {
-    let submitter = Submitter::new(1);
-    let world = World::with_log();
-    let running = world.start().unwrap();
-    let service = &running.service;
-    let mut roots = vec![Hash::empty_root()];
-    for number in 0..40 {
-        let receipt = service
-            .submit(None, submitter.submission(number))
-            .await
-            .unwrap()
-            .remove(0);
-        let opened =
-            treering_tlog::checkpoint::open(receipt.proof.checkpoint.as_bytes(), &vkey()).unwrap();
-        roots.push(opened.checkpoint().root);
-    }
-    for index in 0..40_u64 {
-        for size in index + 1..=40 {
-            let entry = service
-                .entry(
-                    None,
-                    EntryId::Index(LeafIndex::new(index).unwrap()),
-                    TreeSize::new(size),
-                )
-                .await
-                .unwrap();
-            let proof = entry.proof.unwrap().inclusion;
-            proof
-                .verify(
-                    &Hash::leaf(&entry.leaf),
-                    &roots[usize::try_from(size).unwrap()],
-                )
-                .unwrap();
-        }
-    }
-    for from in 1..=40_u64 {
-        for to in from..=40 {
-            let proof = service
-                .consistency(None, TreeSize::new(from).unwrap(), TreeSize::new(to))
-                .await
-                .unwrap();
-            proof
-                .verify(
-                    &roots[usize::try_from(from).unwrap()],
-                    &roots[usize::try_from(to).unwrap()],
-                )
-                .unwrap();
-        }
-    }
-    let beyond = service
-        .entry(None, EntryId::Index(LeafIndex::new(40).unwrap()), None)
-        .await
-        .unwrap_err();
-    assert_eq!(beyond.kind, RejectKind::NotFound, "{beyond}");
-    let too_small = service
-        .entry(
-            None,
-            EntryId::Index(LeafIndex::new(7).unwrap()),
-            TreeSize::new(7),
-        )
-        .await
-        .unwrap_err();
-    assert_eq!(too_small.kind, RejectKind::OutOfRange, "{too_small}");
-    let too_large = service
-        .consistency(None, TreeSize::new(1).unwrap(), TreeSize::new(41))
-        .await
-        .unwrap_err();
-    assert_eq!(too_large.kind, RejectKind::OutOfRange, "{too_large}");
-    running.stop();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn tiles_have_every_width_up_to_the_live_edge() {
-    let submitter = Submitter::new(1);
-    let world = World::with_log();
-    let running = world.start().unwrap();
-    let results = running
-        .service
-        .submit_batch(
-            None,
-            (0..300)
-                .map(|number| submitter.submission(number))
-                .collect(),
-        )
-        .await;
-    let mut leaves: Vec<(u64, Hash)> = results
-        .into_iter()
-        .map(|result| result.unwrap().remove(0))
-        .map(|receipt| (receipt.index.get(), receipt.leaf_hash))
-        .collect();
-    leaves.sort_unstable();
-    let log = running.service.log(None).unwrap();
-    for (tile, live) in [(0_u64, 256_u16), (1, 44)] {
-        for width in 1..=256_u16 {
-            let bytes = log
-                .tile(Tile::Hash {
-                    level: 0,
-                    index: tile,
-                    width: Width::new(width).unwrap(),
-                })
-                .unwrap();
-            if width > live {
-                assert_eq!(bytes, None, "tile {tile} width {width}");
-                continue;
-            }
-            let begin = usize::try_from(tile * 256).unwrap();
-            let expected: Vec<u8> = leaves[begin..begin + usize::from(width)]
-                .iter()
-                .flat_map(|(_, hash)| *hash.as_bytes())
-                .collect();
-            assert_eq!(bytes.unwrap(), expected, "tile {tile} width {width}");
-        }
-    }
-    let bundle = log
-        .tile(Tile::Entries {
-            index: 1,
-            width: Width::new(44).unwrap(),
-        })
-        .unwrap()
-        .unwrap();
-    let bundle =
-        treering_tlog::entry_bundle::EntryBundle::parse(&bundle, Width::new(44).unwrap()).unwrap();
-    let hashes: Vec<Hash> = bundle.leaves().map(Hash::leaf).collect();
-    assert_eq!(
-        hashes,
-        leaves[256..]
-            .iter()
-            .map(|(_, hash)| *hash)
-            .collect::<Vec<_>>()
-    );
-    assert_eq!(
-        log.tile(Tile::Hash {
-            level: 1,
-            index: 0,
-            width: Width::new(1).unwrap()
-        })
-        .unwrap()
-        .unwrap()
-        .len(),
-        32
-    );
-    assert_eq!(
-        log.tile(Tile::Hash {
-            level: 1,
-            index: 0,
-            width: Width::new(2).unwrap()
-        })
-        .unwrap(),
-        None
-    );
-    assert_eq!(
-        log.tile(Tile::Hash {
-            level: 2,
-            index: 0,
-            width: Width::new(1).unwrap()
-        })
-        .unwrap(),
-        None
-    );
-    running.stop();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn bad_submissions_are_refused_and_leave_nothing() {
     let submitter = Submitter::new(1);
     let mut world = World::with_log();
     world.limits.max_envelope_bytes = 2_000;
     let running = world.start().unwrap();
     let good = submitter.submission(0);
-    let flipped = {
-        let mut bytes = good.envelope.to_vec();
-        let at = bytes
-            .windows(11)
-            .position(|window| window == b"\"payload\":\"")
-            .unwrap()
-            + 20;
-        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
-        Submission {
-            envelope: bytes.into(),
-            ..good.clone()
-        }
+    let with_envelope = |envelope: Bytes| Submission {
+        envelope,
+        ..good.clone()
+    };
+    let with_verifiers = |verifiers: Vec<Bytes>| Submission {
+        verifiers,
+        ..good.clone()
     };
     let cases = [
         (
-            Submission {
-                envelope: Bytes::from_static(b"hello"),
-                ..good.clone()
-            },
+            with_envelope(Bytes::from_static(b"hello")),
             RejectKind::Malformed,
         ),
+        (with_envelope(Bytes::new()), RejectKind::Malformed),
         (
-            Submission {
-                envelope: Bytes::new(),
-                ..good.clone()
-            },
-            RejectKind::Malformed,
-        ),
-        (
-            Submission {
-                envelope: submitter.envelope(&[b'x'; 3_000]),
-                ..good.clone()
-            },
+            with_envelope(submitter.envelope(&[b'x'; 3_000])),
             RejectKind::TooLarge,
         ),
         (
-            Submission {
-                verifiers: vec![],
-                ..good.clone()
-            },
+            with_envelope(flipped(&good.envelope)),
+            RejectKind::Unverified,
+        ),
+        (with_verifiers(vec![]), RejectKind::Unverified),
+        (
+            with_verifiers(vec![Submitter::new(9).public]),
             RejectKind::Unverified,
         ),
         (
-            Submission {
-                verifiers: vec![Submitter::new(9).public],
-                ..good.clone()
-            },
-            RejectKind::Unverified,
-        ),
-        (
-            Submission {
-                verifiers: vec![Bytes::from_static(b"no key")],
-                ..good.clone()
-            },
+            with_verifiers(vec![Bytes::from_static(b"no key")]),
             RejectKind::Malformed,
         ),
-        (flipped, RejectKind::Unverified),
     ];
     for (submission, expected) in cases {
         let reject = running.service.submit(None, submission).await.unwrap_err();
         assert_eq!(reject.kind, expected, "{reject}");
     }
     let unknown = treering_api::log::LogName::new("other").unwrap();
-    assert_eq!(
-        running
-            .service
-            .submit(Some(&unknown), good)
-            .await
-            .unwrap_err()
-            .kind,
-        RejectKind::NotFound
-    );
+    let reject = running
+        .service
+        .submit(Some(&unknown), good)
+        .await
+        .unwrap_err();
+    assert_eq!(reject.kind, RejectKind::NotFound, "{reject}");
     running.stop();
     assert_eq!(world.check_log().size.get(), 0);
+}
+
+/// The envelope with one letter of its payload changed.
+fn flipped(envelope: &[u8]) -> Bytes {
+    let mut bytes = envelope.to_vec();
+    let start = bytes
+        .windows(11)
+        .position(|window| window == b"\"payload\":\"")
+        .unwrap();
+    let letter = &mut bytes[start + 20];
+    *letter = if *letter == b'A' { b'B' } else { b'A' };
+    bytes.into()
 }
 
 #[tokio::test(flavor = "multi_thread")]

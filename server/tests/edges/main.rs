@@ -1,4 +1,9 @@
 //! The server from outside: its doors on a real port over a real data directory.
+
+#![expect(
+    clippy::too_many_lines,
+    reason = "a test is one story; cut in pieces it is harder to follow"
+)]
 #![expect(
     clippy::unwrap_used,
     reason = "a failed step of a test is to panic; clippy knows the test functions, not what they call"

@@ -1,19 +1,14 @@
-//! The real server, killed with SIGKILL under load again and again. What it acknowledged must be there afterwards, with a
-//! valid proof; no size may ever have two roots; and at the end of each folder the auditor finds nothing.
-//!
-//! `TREERING_KILL_ROUNDS` sets the number of rounds (200).
-
-mod process;
+//! The rounds and what they check.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::process::{Server, fsck, init};
 use p256::ecdsa::signature::Signer as _;
 use parking_lot::Mutex;
-use process::{Server, fsck, init};
-use treering_client::Remote;
 use treering_api::log::{EntryId, Log as _, Receipt, Submission};
+use treering_client::Remote;
 use treering_tlog::note::VerifierKey;
 use treering_tlog::{Hash, TreeSize, checkpoint};
 
@@ -41,22 +36,35 @@ impl Witness {
     fn open(&mut self, receipt: &Receipt, leaf_hash: &Hash) {
         let opened = checkpoint::open(receipt.proof.checkpoint.as_bytes(), &self.key).unwrap();
         let (size, root) = (opened.checkpoint().size, opened.checkpoint().root);
-        assert_eq!(*self.roots.entry(size).or_insert(root), root, "size {size} has two roots");
-        assert_eq!((receipt.proof.inclusion.index, receipt.proof.inclusion.size), (receipt.index, size));
+        assert_eq!(
+            *self.roots.entry(size).or_insert(root),
+            root,
+            "size {size} has two roots"
+        );
+        assert_eq!(
+            (receipt.proof.inclusion.index, receipt.proof.inclusion.size),
+            (receipt.index, size)
+        );
         receipt.proof.inclusion.verify(leaf_hash, &root).unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_no_size_has_two_roots() {
-    let rounds: usize = std::env::var("TREERING_KILL_ROUNDS").ok().map_or(200, |rounds| rounds.parse().unwrap());
+    let rounds: usize = std::env::var("TREERING_KILL_ROUNDS")
+        .ok()
+        .map_or(200, |rounds| rounds.parse().unwrap());
     let (mut entries, mut done) = (0, 0);
     while done < rounds {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("log");
         init(&dir);
         let vkey = std::fs::read_to_string(dir.join("rekor-v2.vkey")).unwrap();
-        let witness = Arc::new(Mutex::new(Witness { key: VerifierKey::parse(vkey.trim()).unwrap(), roots: HashMap::new(), acknowledged: Vec::new() }));
+        let witness = Arc::new(Mutex::new(Witness {
+            key: VerifierKey::parse(vkey.trim()).unwrap(),
+            roots: HashMap::new(),
+            acknowledged: Vec::new(),
+        }));
         for _ in 0..ROUNDS_PER_FOLDER.min(rounds - done) {
             round(&dir, &witness, done).await;
             done += 1;
@@ -66,7 +74,10 @@ async fn nothing_acknowledged_is_lost_and_no_size_has_two_roots() {
         fsck(&dir);
         println!("{done} of {rounds} rounds, {entries} entries acknowledged and found again");
     }
-    assert!(entries > rounds * 10, "the load was real: {entries} entries in {rounds} rounds");
+    assert!(
+        entries > rounds * 10,
+        "the load was real: {entries} entries in {rounds} rounds"
+    );
 }
 
 /// Serves, submits from many sides, and kills at a moment that differs from round to round.
@@ -79,8 +90,15 @@ async fn round(dir: &std::path::Path, witness: &Arc<Mutex<Witness>>, number: usi
     let (dead, died) = tokio::sync::watch::channel(false);
     let mut tasks = Vec::new();
     for submitter in 0..SUBMITTERS {
-        let (remote, witness, acknowledged, died) = (server.remote(), Arc::clone(witness), Arc::clone(&acknowledged), died.clone());
-        tasks.push(tokio::spawn(async move { submit(&remote, number, submitter, &witness, &acknowledged, &died).await }));
+        let (remote, witness, acknowledged, died) = (
+            server.remote(),
+            Arc::clone(witness),
+            Arc::clone(&acknowledged),
+            died.clone(),
+        );
+        tasks.push(tokio::spawn(async move {
+            submit(&remote, number, submitter, &witness, &acknowledged, &died).await
+        }));
     }
     let mut ticks = tokio::time::interval(std::time::Duration::from_millis(1));
     while acknowledged.load(Ordering::SeqCst) < die_after {
@@ -110,7 +128,10 @@ async fn submit(
 ) {
     let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
     for number in 0..MAX_ENTRIES / SUBMITTERS {
-        let submission = submission(&key, &format!("round {round} submitter {submitter} number {number}"));
+        let submission = submission(
+            &key,
+            &format!("round {round} submitter {submitter} number {number}"),
+        );
         match remote.submit(None, submission).await {
             Ok(receipts) => {
                 for receipt in receipts {
@@ -119,7 +140,14 @@ async fn submit(
                 }
             }
             // Nothing is known of this one; the server must be the one that was killed.
-            Err(_) => return died.clone().wait_for(|dead| *dead).await.map(|_| ()).unwrap(),
+            Err(_) => {
+                return died
+                    .clone()
+                    .wait_for(|dead| *dead)
+                    .await
+                    .map(|_| ())
+                    .unwrap();
+            }
         }
     }
 }
@@ -136,14 +164,30 @@ fn submission(key: &p256::ecdsa::SigningKey, text: &str) -> Submission {
         base64.encode(signature.to_der())
     );
     let public = key.verifying_key().to_public_key_der().unwrap();
-    Submission { envelope: envelope.into(), verifiers: vec![public.as_bytes().to_vec().into()] }
+    Submission {
+        envelope: envelope.into(),
+        verifiers: vec![public.as_bytes().to_vec().into()],
+    }
 }
 
 /// An acknowledged entry is found by its leaf hash, at its index, with a proof.
 async fn check(remote: &Remote, witness: &Mutex<Witness>, receipt: &Receipt) {
-    let entry = remote.entry(None, EntryId::LeafHash(receipt.leaf_hash), None).await.unwrap();
-    assert_eq!((entry.index, entry.integrated_time, entry.envelope_sha256), (receipt.index, receipt.integrated_time, receipt.envelope_sha256));
-    let found = Receipt { proof: entry.proof.unwrap(), ..receipt.clone() };
+    let entry = remote
+        .entry(None, EntryId::LeafHash(receipt.leaf_hash), None)
+        .await
+        .unwrap();
+    assert_eq!(
+        (entry.index, entry.integrated_time, entry.envelope_sha256),
+        (
+            receipt.index,
+            receipt.integrated_time,
+            receipt.envelope_sha256
+        )
+    );
+    let found = Receipt {
+        proof: entry.proof.unwrap(),
+        ..receipt.clone()
+    };
     witness.lock().open(&found, &Hash::leaf(&entry.leaf));
 }
 

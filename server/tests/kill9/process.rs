@@ -18,14 +18,28 @@ pub(crate) struct Server {
 
 /// Makes a data directory.
 pub(crate) fn init(dir: &Path) {
-    let output = Command::new(BINARY).arg("init").arg(dir).args(["--url", "http://localhost:3000"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(BINARY)
+        .arg("init")
+        .arg(dir)
+        .args(["--url", "http://localhost:3000"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Audits a data directory that nobody holds.
 pub(crate) fn fsck(dir: &Path) {
     let output = Command::new(BINARY).arg("fsck").arg(dir).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 impl Server {
@@ -65,7 +79,11 @@ impl Server {
     }
 
     pub(crate) fn remote(&self) -> Remote {
-        Remote::new(Http::new(&HttpOptions::default()).unwrap(), &format!("http://{}", self.run.listen)).unwrap()
+        Remote::new(
+            Http::new(&HttpOptions::default()).unwrap(),
+            &format!("http://{}", self.run.listen),
+        )
+        .unwrap()
     }
 
     /// SIGKILL.
