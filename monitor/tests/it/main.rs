@@ -1,0 +1,4 @@
+//! The monitor from outside.
+
+#[cfg(test)]
+mod once;
