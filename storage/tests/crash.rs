@@ -43,6 +43,7 @@ fn limited_child() {
 }
 
 /// Prints the size after each acknowledged record.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn commit_until_failure(store: &RocksStore) -> CommitError {
     let mut edge = Edge::load(store, LOG, store.head(LOG).unwrap()).unwrap();
     loop {
