@@ -93,7 +93,10 @@ impl Hash {
     /// The hash as 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        hex::encode(self.0)
+        // Every receipt prints a dozen hashes, and `hex::encode` collects them character by character.
+        let mut digits = vec![0; 2 * Self::LEN];
+        hex::encode_to_slice(self.0, &mut digits).expect("two digits for each byte");
+        String::from_utf8(digits).expect("hexadecimal digits are ascii")
     }
 
     /// Reads 44 characters of canonical standard base64.
