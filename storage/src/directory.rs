@@ -8,6 +8,7 @@
 //! DIR/keys/        signing keys; nobody but the owner can enter
 //! ```
 
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -158,9 +159,12 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     sync().map_err(|error| StoreError::unavailable(path.display(), error))
 }
 
-/// Writes a file as a whole: a crash leaves the old bytes or the new ones.
+/// Writes a file as a whole: a crash leaves the old bytes or the new ones, and perhaps a temporary file, whose name
+/// starts with `~` as that of no log does.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let temporary = path.with_added_extension("tmp");
+    let mut temporary = OsString::from("~");
+    temporary.push(path.file_name().unwrap_or_default());
+    let temporary = path.with_file_name(temporary);
     let write = || {
         let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;

@@ -71,6 +71,24 @@ impl PublishedFiles {
         }
     }
 
+    /// The logs that have a file, in order. Everything else in the folder is passed over: files that nothing here has
+    /// named, and temporary ones that a crash has left.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn names(&self) -> Result<Vec<String>, StoreError> {
+        let unavailable = |error| StoreError::unavailable(self.folder.display(), error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(unavailable)? {
+            let entry = entry.map_err(unavailable)?;
+            if !entry.file_type().map_err(unavailable)?.is_dir() {
+                names.extend(name_of(&self.folder, &entry.path()));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// Has the note written soon. Returns at once; of several notes for one log only the newest is written. What goes
     /// wrong is tried again and told by [`flush`](Self::flush) and [`last_error`](Self::last_error).
     pub fn record(&self, name: &str, note: &str) {
@@ -119,6 +137,20 @@ fn file_of(folder: &Path, name: &str) -> PathBuf {
     folder.join(file)
 }
 
+/// The log that a file is of; `None` if [`file_of`] gives this path to none.
+fn name_of(folder: &Path, path: &Path) -> Option<String> {
+    let (mut name, mut rest) = (Vec::new(), path.file_name()?.to_str()?);
+    while let Some((before, behind)) = rest.split_once('%') {
+        name.extend_from_slice(before.as_bytes());
+        let (digits, behind) = behind.split_at_checked(2)?;
+        name.extend(hex::decode(digits).ok()?);
+        rest = behind;
+    }
+    name.extend_from_slice(rest.as_bytes());
+    let name = String::from_utf8(name).ok()?;
+    (file_of(folder, &name) == path).then_some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,8 +177,22 @@ mod tests {
                 .all(|file| file.parent() == Some(folder) || file == &folder.join("")),
             "{files:?}"
         );
+        for (name, file) in names.iter().zip(&files) {
+            let named = (!name.is_empty()).then(|| (*name).to_owned());
+            assert_eq!(name_of(folder, file), named, "{file:?}");
+        }
         files.sort();
         files.dedup();
         assert_eq!(files.len(), names.len());
+    }
+
+    #[test]
+    fn files_of_others_name_no_log() {
+        let folder = Path::new("/published");
+        for file in [
+            "~a", ".a", "a~", "a b", "%", "%6", "%61", "%2F", "%zz", "a%", "\u{e4}",
+        ] {
+            assert_eq!(name_of(folder, &folder.join(file)), None, "{file}");
+        }
     }
 }

@@ -383,3 +383,29 @@ fn published_notes_that_cannot_be_written_are_told_and_tried_again() {
         (Ok(Some("note".into())), None)
     );
 }
+
+/// One log's name is another's with the usual ending of a temporary file; a crash has left one of ours.
+#[test]
+fn published_names_are_those_of_logs_and_meet_no_temporary_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = PublishedFiles::open(dir.path()).unwrap();
+    assert_eq!(files.names(), Ok(vec![]));
+    files.record("a.tmp", "the other");
+    files.flush().unwrap();
+    for note in 0..50 {
+        files.record("a", &format!("note {note}"));
+        files.flush().unwrap();
+        assert_eq!(files.read("a.tmp"), Ok(Some("the other".into())));
+    }
+    fs::write(dir.path().join("~b"), "half a no").unwrap();
+    fs::create_dir(dir.path().join("folder")).unwrap();
+    assert_eq!(files.names(), Ok(vec!["a".into(), "a.tmp".into()]));
+    drop(files);
+    let files = PublishedFiles::open(dir.path()).unwrap();
+    assert_eq!(files.names(), Ok(vec!["a".into(), "a.tmp".into()]));
+    assert_eq!(files.read("b"), Ok(None));
+    files.record("b", "whole");
+    files.flush().unwrap();
+    assert_eq!(files.read("b"), Ok(Some("whole".into())));
+    assert!(!fs::exists(dir.path().join("~b")).unwrap());
+}
