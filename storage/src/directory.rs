@@ -43,8 +43,8 @@ impl Directory {
         let directory = Self {
             root: root.to_owned(),
         };
+        make_folders(root)?;
         for folder in [
-            root,
             &directory.db(),
             &envelopes(root),
             &spool(root),
@@ -142,21 +142,51 @@ pub(crate) fn spool(root: &Path) -> PathBuf {
     root.join("spool")
 }
 
-/// Creates a folder if it is not there, durably.
+/// Creates a folder of ours if it is not there, durably: also if it is there because somebody else has just created it
+/// and not waited for the disk yet.
 pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
-    if path.is_dir() {
-        return Ok(());
+    path.parent().map_or(Ok(()), make_folders)?;
+    make_folder(path)?;
+    sync_parent(path)
+}
+
+/// Creates a folder and those it is in, as far as they are not there, durably. What is there is somebody else's, and
+/// its parent need not be ours to open.
+fn make_folders(path: &Path) -> Result<(), StoreError> {
+    let missing: Vec<_> = path
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        .collect();
+    for folder in missing.into_iter().rev() {
+        make_folder(folder)?;
+        sync_parent(folder)?;
     }
-    fs::create_dir_all(path).map_err(|error| StoreError::unavailable(path.display(), error))?;
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .map_or(Ok(()), sync_folder)
+    Ok(())
+}
+
+fn make_folder(path: &Path) -> Result<(), StoreError> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made.map_err(|error| StoreError::unavailable(path.display(), error)),
+    }
+}
+
+/// Waits until the name of a file or folder is durable.
+fn sync_parent(path: &Path) -> Result<(), StoreError> {
+    match path.parent() {
+        None => Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
+        Some(parent) => sync_folder(parent),
+    }
 }
 
 /// Waits until names that were created or renamed in a folder are durable.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let sync = || File::open(path)?.sync_all();
-    sync().map_err(|error| StoreError::unavailable(path.display(), error))
+    sync().map_err(|error| StoreError::unavailable(path.display(), error))?;
+    #[cfg(test)]
+    tests::note_synced(path);
+    Ok(())
 }
 
 /// Writes a file as a whole: a crash leaves the old bytes or the new ones, and perhaps a temporary file, whose name
@@ -172,7 +202,7 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> 
         fs::rename(&temporary, path)
     };
     write().map_err(|error| StoreError::unavailable(path.display(), error))?;
-    path.parent().map_or(Ok(()), sync_folder)
+    sync_parent(path)
 }
 
 /// Refuses if fewer than `reserve` bytes are free to us on the file system of `path`.
@@ -221,3 +251,6 @@ fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
         other => other.map(Some),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -103,6 +103,7 @@ impl Spool {
         let sha256 = std::mem::take(&mut self.hasher).finish();
         let target = path_in(&self.envelopes, sha256);
         let shelf = target.parent().expect("the path was made by joining");
+        // Durable even if another body has just made the shelf and still waits for the disk.
         directory::create_folder(shelf)?;
         // Over an older file of the same body too: if that one was damaged, it is whole again.
         fs::rename(&self.path, &target).map_err(|error| unavailable(&target, error))?;
@@ -149,4 +150,25 @@ pub(super) fn parse_head(head: &[u8; HEAD_LEN]) -> Option<u64> {
     let (magic, len) = head.split_first_chunk::<8>()?;
     let len = u64::from_le_bytes(len.try_into().ok()?);
     (*magic == SKIPPABLE).then_some(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::directory::tests::take_synced;
+    use crate::envelopes::EnvelopeFiles;
+
+    /// The second body finds its shelf there; whoever made it may not have waited for it.
+    #[test]
+    fn a_finished_body_is_durable_with_its_shelf() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = EnvelopeFiles::open(dir.path()).unwrap();
+        for _ in 0..2 {
+            take_synced();
+            let (sha256, _) = files.spool(0).unwrap().finish().unwrap();
+            let shelf = files.path(sha256).parent().unwrap().to_owned();
+            let synced = take_synced();
+            assert!(synced.contains(&files.envelopes), "{synced:?}");
+            assert_eq!(synced.last(), Some(&shelf));
+        }
+    }
 }
