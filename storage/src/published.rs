@@ -103,7 +103,11 @@ impl PublishedFiles {
         self.shared.flush()
     }
 
-    /// Why the newest try to write failed; `None` if it did not.
+    /// Why the newest try failed, of any log; `None` once a try has written all there was, and before the first.
+    ///
+    /// What fails is tried again every second, and together with whatever else is to be written, so this stays until
+    /// every log's file is up to date. Nothing here speaks by itself: whoever runs the store asks, and tells a person,
+    /// because while it fails a database that goes back is noticed only down to the checkpoint that was written last.
     #[must_use]
     pub fn last_error(&self) -> Option<StoreError> {
         self.shared.last_error()
@@ -111,7 +115,7 @@ impl PublishedFiles {
 }
 
 impl Drop for PublishedFiles {
-    /// Writes what is left, and waits for it.
+    /// Writes what is left, and waits for it. If that fails it is lost unheard: [`flush`](Self::flush) first.
     fn drop(&mut self) {
         self.shared.stop();
         if let Some(thread) = self.thread.take() {

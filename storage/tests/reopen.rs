@@ -384,6 +384,27 @@ fn published_notes_that_cannot_be_written_are_told_and_tried_again() {
     );
 }
 
+/// As long as one log's file cannot be written, the others' success hides nothing.
+#[test]
+fn a_published_note_that_cannot_be_written_is_told_beside_others_that_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = PublishedFiles::open(dir.path()).unwrap();
+    fs::create_dir(dir.path().join("a")).unwrap();
+    files.record("a", "note");
+    for note in ["first", "second"] {
+        files.record("b", note);
+        let error = files.flush().unwrap_err();
+        assert_eq!(files.read("b"), Ok(Some(note.into())));
+        assert_eq!(files.last_error().as_ref(), Some(&error));
+        let place = dir.path().join("a").display().to_string();
+        assert!(error.to_string().contains(&place), "{error}");
+    }
+    fs::remove_dir(dir.path().join("a")).unwrap();
+    files.flush().unwrap();
+    assert_eq!(files.last_error(), None);
+    assert_eq!(files.read("a"), Ok(Some("note".into())));
+}
+
 /// One log's name is another's with the usual ending of a temporary file; a crash has left one of ours.
 #[test]
 fn published_names_are_those_of_logs_and_meet_no_temporary_file() {
