@@ -6,8 +6,10 @@
 //! DIR/envelopes/ab/<hex>.zst   durable; a 16-byte skippable zstd frame with the length of the body, then the body
 //! ```
 //!
-//! A crash after the rename and before the commit leaves a file that no record names. It is harmless: the same body
-//! again writes the same name, and nobody can ask for it.
+//! A body whose entry is refused after `finish`, and a crash between the two, leave a file that no record names. It
+//! takes room until the same body comes again and writes the same name. [`EnvelopeFiles::read`] gives out any file, this
+//! one too: who may serve only what is logged starts from an entry, whose [`EntryRow`](crate::EntryRow) names its
+//! envelope.
 
 mod spool;
 
@@ -120,7 +122,8 @@ impl EnvelopeFiles {
         directory::bytes_below(&self.envelopes)
     }
 
-    /// The bytes of an envelope, checked against their hash; `None` if there is no such file.
+    /// The bytes of an envelope, checked against their hash; `None` if there is no such file. Whether a record names it
+    /// is not asked.
     ///
     /// # Errors
     /// `Corrupt` if they do not hash to their address; `Unavailable`.

@@ -138,7 +138,7 @@ pub trait View: Send + Sync {
     /// The index of each leaf hash, where the log holds it. Exact: no false answers either way.
     ///
     /// # Errors
-    /// `Corrupt` or `Unavailable`.
+    /// `Corrupt` if the row of one of them is no index; `Unavailable`.
     fn indexes(
         &self,
         log: LogId,
@@ -148,7 +148,7 @@ pub trait View: Send + Sync {
     /// The 8,192 bytes of a full hash tile, or `None` if that tile is not full yet. Partial tiles are not stored.
     ///
     /// # Errors
-    /// `Corrupt` or `Unavailable`.
+    /// `Corrupt` if a tile that is full at the head is not there or has another length; `Unavailable`.
     fn tile(&self, log: LogId, level: u8, index: u64) -> Result<Option<Bytes>, StoreError>;
 
     /// The batch that holds an index, or `None` at or beyond the head.
@@ -157,7 +157,8 @@ pub trait View: Send + Sync {
     /// `Corrupt` or `Unavailable`.
     fn batch(&self, log: LogId, index: LeafIndex) -> Result<Option<BatchRow>, StoreError>;
 
-    /// The bytes of a kept envelope, checked against their hash.
+    /// The bytes of a kept envelope, checked against their hash. A spooled body is given out from the moment it is
+    /// finished, and also if no record came to name it; [`EntryRow::envelope_sha256`] tells what an entry names.
     ///
     /// # Errors
     /// `Corrupt` if they do not hash to their address.
