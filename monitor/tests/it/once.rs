@@ -21,6 +21,9 @@ struct EvilLog {
     runtime: tokio::runtime::Runtime,
 }
 
+/// What a log does after a good pass.
+type Misbehave = fn(&EvilLog);
+
 fn signer() -> NoteSigner {
     NoteSigner::new(
         KeyName::new("evil.example.org").unwrap(),
@@ -151,7 +154,7 @@ fn a_log_that_grows_is_covered() {
 
 #[test]
 fn misbehaviour_is_named() {
-    let cases: [(&str, fn(&EvilLog)); 6] = [
+    let cases: [(&str, Misbehave); 6] = [
         ("rollback", |log| log.publish(&["a", "b"])),
         ("fork", |log| log.publish(&["a", "b", "x"])),
         ("inconsistent", |log| {
