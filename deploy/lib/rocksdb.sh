@@ -32,3 +32,10 @@ rocksdb_prebuild() {
   mv "$ROCKSDB_LIB_DIR/librocksdb.a.$$" "$ROCKSDB_LIB_DIR/librocksdb.a"
   rm -r "$work"
 }
+
+# Everything that a build needs, in the order in which it is needed.
+need_all() {
+  step "system packages" need_build_packages
+  step "Rust dependencies" cargo fetch --locked --manifest-path "$root/Cargo.toml"
+  step "RocksDB" rocksdb_prebuild
+}
