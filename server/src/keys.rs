@@ -60,7 +60,10 @@ pub fn path(keys: &Path, log: &LogName) -> PathBuf {
 pub fn create(keys: &Path, log: &LogName) -> Result<SigningKey, KeyError> {
     let path = path(keys, log);
     if path.exists() {
-        return load(keys, log);
+        let key = load(keys, log)?;
+        // The earlier try may have ended before the file's name was durable.
+        files::settle(&path).map_err(|source| KeyError::File { path, source })?;
+        return Ok(key);
     }
     let mut seed = Zeroizing::new([0_u8; 32]);
     getrandom::fill(seed.as_mut_slice()).map_err(|error| KeyError::Random(error.to_string()))?;
