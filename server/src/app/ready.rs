@@ -11,7 +11,7 @@ pub(super) fn not_ready(health: &Health, ready_oldest: Duration) -> Vec<String> 
         reasons.push("stopping".to_owned());
     }
     if let Some(failed) = &health.failed {
-        reasons.push(format!("a commit failed, restart the server: {failed}"));
+        reasons.push(format!("a write failed, restart the server: {failed}"));
     }
     if health.oldest_waiting > ready_oldest {
         let waited = health.oldest_waiting;
@@ -20,6 +20,11 @@ pub(super) fn not_ready(health: &Health, ready_oldest: Duration) -> Vec<String> 
     if let Some((free, reserve)) = health.disk_low {
         reasons.push(format!(
             "expected at least {reserve} bytes of free disk, found {free}"
+        ));
+    }
+    if let Some(error) = &health.published_failed {
+        reasons.push(format!(
+            "published checkpoints cannot be kept outside the database: {error}"
         ));
     }
     reasons
@@ -39,6 +44,7 @@ mod tests {
             oldest_waiting: Duration::ZERO,
             failed: None,
             disk_low: None,
+            published_failed: None,
             stopping: false,
         };
         assert_eq!(not_ready(&idle, limit), Vec::<String>::new());
@@ -54,6 +60,7 @@ mod tests {
             oldest_waiting: Duration::from_millis(5001),
             failed: Some("log a: disk gone".to_owned()),
             disk_low: Some((10, 20)),
+            published_failed: Some("published/a: read-only".to_owned()),
             stopping: true,
         };
         let reasons = not_ready(&all, limit).join("; ");
@@ -64,6 +71,7 @@ mod tests {
             "at most 5s",
             "at least 20 bytes",
             "found 10",
+            "published/a: read-only",
         ] {
             assert!(reasons.contains(part), "{part} in {reasons}");
         }

@@ -12,6 +12,8 @@ mod tile_cache;
 pub mod tiles;
 pub mod verify;
 
+use std::fmt::Display;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -60,8 +62,8 @@ pub enum State {
     },
 }
 
-/// A log of a running server, for everybody but its own thread.
-pub struct LogHandle {
+/// What the thread of a log and everybody else share.
+pub struct SharedLog {
     pub(crate) identity: Arc<LogIdentity>,
     pub(crate) store: Arc<dyn Store>,
     published: ArcSwap<Published>,
@@ -69,16 +71,29 @@ pub struct LogHandle {
     sizes: watch::Sender<TreeSize>,
     failure: watch::Sender<Option<String>>,
     cache: tile_cache::TileCache,
+}
+
+/// A log of a running server, for everybody but its own thread. The thread ends when the last handle is dropped, which
+/// is why it holds none.
+pub struct LogHandle {
+    log: Arc<SharedLog>,
     queue: Sender<Command>,
 }
 
-impl LogHandle {
+impl Deref for LogHandle {
+    type Target = SharedLog;
+
+    fn deref(&self) -> &SharedLog {
+        &self.log
+    }
+}
+
+impl SharedLog {
     pub(crate) fn new(
         identity: Arc<LogIdentity>,
         store: Arc<dyn Store>,
         published: Published,
         state: State,
-        queue: Sender<Command>,
         failure: watch::Sender<Option<String>>,
         cache_bytes: usize,
     ) -> Arc<Self> {
@@ -91,7 +106,6 @@ impl LogHandle {
             sizes,
             failure,
             cache: tile_cache::TileCache::new(cache_bytes),
-            queue,
         })
     }
 
@@ -183,39 +197,6 @@ impl LogHandle {
         }
     }
 
-    /// Hands a submission to the log's thread. The answer comes by its `reply`.
-    pub(crate) fn enqueue(&self, pending: Pending) {
-        if let Err(error) = self.queue.try_send(Command::Append(pending)) {
-            let reject = match error {
-                TrySendError::Full(_) => Reject::new(
-                    RejectKind::Busy,
-                    "too many entries wait for their index; ask again in a moment",
-                ),
-                TrySendError::Disconnected(_) => {
-                    Reject::new(RejectKind::Unavailable, "the server is stopping")
-                }
-            };
-            if let Command::Append(pending) = error.into_inner() {
-                // The submitter may have gone away; then nobody waits for this answer.
-                let _ = pending.reply.send(Err(reject));
-            }
-        }
-    }
-
-    pub(crate) async fn freeze(&self, successor: Option<String>) -> Result<TreeSize, Reject> {
-        let stopping = || Reject::new(RejectKind::Unavailable, "the server is stopping");
-        let (reply, answer) = oneshot::channel();
-        self.queue
-            .try_send(Command::Freeze { successor, reply })
-            .map_err(|_| stopping())?;
-        answer.await.map_err(|_| stopping())?
-    }
-
-    pub(crate) fn stop(&self) {
-        // Without a receiver the thread has ended already. A full queue is worked off by the thread.
-        let _ = self.queue.send(Command::Stop);
-    }
-
     pub(crate) fn publish(&self, published: Published) -> Arc<Published> {
         let published = Arc::new(published);
         let size = published.checkpoint.size;
@@ -233,14 +214,61 @@ impl LogHandle {
     }
 }
 
+impl LogHandle {
+    pub(crate) fn new(log: Arc<SharedLog>, queue: Sender<Command>) -> Arc<Self> {
+        Arc::new(Self { log, queue })
+    }
+
+    /// Hands a submission to the log's thread. The answer comes by its `reply`.
+    pub(crate) fn enqueue(&self, pending: Pending) {
+        if let Err(error) = self.queue.try_send(Command::Append(pending)) {
+            let reject = match error {
+                TrySendError::Full(_) => full(),
+                TrySendError::Disconnected(_) => stopping(),
+            };
+            if let Command::Append(pending) = error.into_inner() {
+                // The submitter may have gone away; then nobody waits for this answer.
+                let _ = pending.reply.send(Err(reject));
+            }
+        }
+    }
+
+    pub(crate) async fn freeze(&self, successor: Option<String>) -> Result<TreeSize, Reject> {
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .try_send(Command::Freeze { successor, reply })
+            .map_err(|error| match error {
+                TrySendError::Full(_) => full(),
+                TrySendError::Disconnected(_) => stopping(),
+            })?;
+        answer.await.map_err(|_| stopping())?
+    }
+
+    pub(crate) fn stop(&self) {
+        // Without a receiver the thread has ended already. A full queue is worked off by the thread.
+        let _ = self.queue.send(Command::Stop);
+    }
+}
+
+fn full() -> Reject {
+    Reject::new(
+        RejectKind::Busy,
+        "too many entries wait for their index; ask again in a moment",
+    )
+}
+
+fn stopping() -> Reject {
+    Reject::new(RejectKind::Unavailable, "the server is stopping")
+}
+
 /// The index after one that an entry has.
 pub(crate) fn following(index: LeafIndex) -> LeafIndex {
     index.next().expect("an entry's index is far below 2^63: at a million entries a second that takes 292,000 years")
 }
 
 /// What a fault of the store means to a reader: the detail is for the server's own log.
-pub(crate) fn read_fault(log: &LogName, error: &StoreError) -> Reject {
-    tracing::error!(%log, %error, "store read failed");
+pub(crate) fn read_fault(what: impl Display, error: &StoreError) -> Reject {
+    tracing::error!(%what, %error, "store read failed");
     match error {
         StoreError::Unavailable { .. } => Reject::new(
             RejectKind::Unavailable,
@@ -250,5 +278,53 @@ pub(crate) fn read_fault(log: &LogName, error: &StoreError) -> Reject {
             RejectKind::Internal,
             "the store is damaged; the operator must run fsck",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use treering_storage::Edge;
+    use treering_storage::memory::MemoryStore;
+
+    use super::*;
+
+    fn handle(queue: Sender<Command>) -> Arc<LogHandle> {
+        let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let signer = signer::Signer::new("log.example.org", key).unwrap();
+        let (checkpoint, note) = signer.sign(&Edge::new());
+        let identity = LogIdentity {
+            id: LogId(0),
+            name: LogName::new("a").unwrap(),
+            dialect: Dialect::RekorV2,
+            origin: "log.example.org".to_owned(),
+            vkey: signer.verifier().to_string(),
+        };
+        let published = Published {
+            note,
+            checkpoint,
+            edge: Edge::new(),
+            growth: None,
+            integrated_time: 0,
+        };
+        let log = SharedLog::new(
+            Arc::new(identity),
+            Arc::new(MemoryStore::new()),
+            published,
+            State::Active,
+            watch::Sender::new(None),
+            0,
+        );
+        LogHandle::new(log, queue)
+    }
+
+    #[tokio::test]
+    async fn a_freeze_that_finds_no_room_is_told_to_come_again() {
+        let (queue, receiver) = crossbeam_channel::bounded(0);
+        let handle = handle(queue);
+        let full = handle.freeze(None).await.unwrap_err();
+        assert_eq!(full.kind, RejectKind::Busy, "{full}");
+        drop(receiver);
+        let stopping = handle.freeze(None).await.unwrap_err();
+        assert_eq!(stopping.kind, RejectKind::Unavailable, "{stopping}");
     }
 }

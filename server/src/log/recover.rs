@@ -30,6 +30,29 @@ pub enum OpenError {
         /// The store's size.
         found: TreeSize,
     },
+    /// A log was published that no event names.
+    #[error(
+        "log {name}: a checkpoint of it was published, but the database does not know the log: it is empty, an older copy, or lost its end. \
+         Do not serve it and add no log to it: put back the newest copy of the whole data directory. If the log never was one \
+         of this directory, move DIR/published/{name} away"
+    )]
+    LostLog {
+        /// The log.
+        name: String,
+    },
+    /// A frozen log has grown.
+    #[error(
+        "log {name}: it was frozen at size {frozen}, but the store holds {found} entries: something wrote to it after its end. \
+         Do not serve it: put back the newest copy whose size is {frozen}, and run fsck on this one"
+    )]
+    GrownAfterFreeze {
+        /// The log.
+        name: LogName,
+        /// The size at which it was frozen.
+        frozen: TreeSize,
+        /// The store's size.
+        found: TreeSize,
+    },
     /// The store holds another tree than the one that was published.
     #[error(
         "log {name}: at size {size} root {expected} was published, the store has root {found}: this is not the database that the \
@@ -153,6 +176,30 @@ pub fn describe(events: &[Event]) -> Result<Vec<LogDescription>, OpenError> {
     Ok(logs)
 }
 
+/// Refuses a store that lost the event of a log: a checkpoint is published only after the event is durable.
+///
+/// # Errors
+/// `LostLog` for the first of the `published` names that no log has.
+pub fn check_names(published: &[String], logs: &[LogDescription]) -> Result<(), OpenError> {
+    match unknown_names(published, logs).next() {
+        Some(name) => Err(OpenError::LostLog {
+            name: name.to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The published names that no log has.
+pub(crate) fn unknown_names<'a>(
+    published: impl IntoIterator<Item = &'a String>,
+    logs: &[LogDescription],
+) -> impl Iterator<Item = &'a str> {
+    published
+        .into_iter()
+        .map(String::as_str)
+        .filter(|name| !logs.iter().any(|log| log.name.as_str() == *name))
+}
+
 /// The right edge of a log, checked against the head, the freeze and the published checkpoint.
 ///
 /// # Errors
@@ -168,10 +215,19 @@ pub fn recover(
     if let State::Frozen { size, .. } = state
         && *size != head.size
     {
-        return Err(OpenError::Behind {
-            name: identity.name.clone(),
-            expected: *size,
-            found: head.size,
+        let (name, frozen, found) = (identity.name.clone(), *size, head.size);
+        return Err(if found > frozen {
+            OpenError::GrownAfterFreeze {
+                name,
+                frozen,
+                found,
+            }
+        } else {
+            OpenError::Behind {
+                name,
+                expected: frozen,
+                found,
+            }
         });
     }
     if let Some(note) = files.read(identity.name.as_str())? {

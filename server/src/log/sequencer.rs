@@ -14,7 +14,7 @@ use treering_tlog::{Hash, TreeSize};
 use super::batch::{Pending, Placed, plan};
 use super::commit::{Committer, Published, Sequenced};
 use super::events::EventLog;
-use super::{LogHandle, State};
+use super::{SharedLog, State};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use crate::metrics::LogMetrics;
@@ -36,7 +36,7 @@ pub enum Command {
 
 /// The state of the thread.
 pub struct Sequencer {
-    pub(crate) handle: Arc<LogHandle>,
+    pub(crate) handle: Arc<SharedLog>,
     pub(crate) committer: Committer,
     pub(crate) events: Arc<EventLog>,
     pub(crate) queue: Receiver<Command>,

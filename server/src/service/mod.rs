@@ -1,5 +1,6 @@
 //! What the server does, whatever the door: `treering_api::Log` over its logs.
 
+mod add;
 mod read;
 mod submit;
 mod verifiers;
@@ -10,7 +11,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use crossbeam_channel::bounded;
 use ed25519_dalek::SigningKey;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
@@ -20,22 +20,19 @@ use treering_api::log::{
     Submitted,
 };
 use treering_api::reject::{Reject, RejectKind};
+use treering_storage::Store;
 use treering_storage::envelopes::EnvelopeFiles;
 use treering_storage::published::PublishedFiles;
-use treering_storage::{CommitError, Event, LogId, Store};
 use treering_tlog::merkle::ConsistencyProof;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 use crate::clock::Clock;
 use crate::limits::Limits;
+use crate::log::LogHandle;
 use crate::log::admission::{Admission, FreeDisk};
-use crate::log::commit::Committer;
 use crate::log::events::EventLog;
-use crate::log::recover::{LogDescription, OpenError, describe, recover};
-use crate::log::sequencer::Sequencer;
-use crate::log::signer::Signer;
+use crate::log::recover::{OpenError, check_names, describe};
 use crate::log::verify::VerifyPool;
-use crate::log::{LogHandle, LogIdentity, State};
 use crate::metrics::Metrics;
 use verifiers::VerifierCache;
 
@@ -69,10 +66,12 @@ pub struct ServiceParts {
 pub struct Health {
     /// How long the oldest admitted submission has waited.
     pub oldest_waiting: Duration,
-    /// A log that stopped after a failed commit, and why.
+    /// A log that stopped after a failed commit, or that was not added as a whole, and why.
     pub failed: Option<String>,
     /// Free bytes and the reserve, when the former is below the latter.
     pub disk_low: Option<(u64, u64)>,
+    /// Why the newest try failed to keep published checkpoints outside the store: one that goes back now goes back unnoticed.
+    pub published_failed: Option<String>,
     /// The service is stopping.
     pub stopping: bool,
 }
@@ -101,6 +100,7 @@ impl Service {
     pub fn open(parts: ServiceParts) -> Result<Arc<Self>, OpenError> {
         let events = parts.store.events()?;
         let descriptions = describe(&events)?;
+        check_names(&parts.published.names()?, &descriptions)?;
         let queue_len = parts.limits.max_submissions_in_flight;
         let pool = VerifyPool::start(parts.verify_workers, queue_len, Arc::clone(&parts.metrics))?;
         let free = {
@@ -138,65 +138,9 @@ impl Service {
                 name: description.name.to_string(),
                 reason,
             })?;
-            service.start_log(description, key)?;
+            service.launch(service.prepare(description, key)?)?;
         }
         Ok(Arc::new(service))
-    }
-
-    fn start_log(&self, description: LogDescription, key: SigningKey) -> Result<(), OpenError> {
-        let signer = Signer::new(&description.origin, key)?;
-        let identity = Arc::new(LogIdentity {
-            id: description.id,
-            name: description.name,
-            dialect: description.dialect,
-            origin: description.origin,
-            vkey: signer.verifier().to_string(),
-        });
-        let (edge, head) = recover(
-            &self.parts.store,
-            &self.parts.published,
-            &identity,
-            &description.state,
-        )?;
-        let committer = Committer {
-            identity: Arc::clone(&identity),
-            store: Arc::clone(&self.parts.store),
-            signer,
-            files: Arc::clone(&self.parts.published),
-        };
-        let published = committer.sign(edge, None, head.integrated_time);
-        committer.remember(&published);
-        let metrics = self.parts.metrics.log(&identity.name);
-        metrics.recovered(published.checkpoint.size.get());
-        metrics.published(published.checkpoint.size.get());
-        tracing::info!(log = %identity.name, size = published.checkpoint.size.get(), root = %published.checkpoint.root, "log opened");
-        // Room for every admitted submission and for the commands beside them.
-        let (queue, receiver) = bounded(self.parts.limits.max_submissions_in_flight + 16);
-        let handle = LogHandle::new(
-            identity,
-            Arc::clone(&self.parts.store),
-            published,
-            description.state,
-            queue,
-            self.failure.clone(),
-            self.parts.limits.tile_cache_bytes,
-        );
-        let sequencer = Sequencer {
-            handle: Arc::clone(&handle),
-            committer,
-            events: Arc::clone(&self.events),
-            queue: receiver,
-            limits: self.parts.limits.clone(),
-            clock: Arc::clone(&self.parts.clock),
-            metrics,
-            last_commit: Duration::ZERO,
-        };
-        let thread = std::thread::Builder::new()
-            .name(format!("seq-{}", handle.name()))
-            .spawn(move || sequencer.run())?;
-        self.threads.lock().push(thread);
-        self.logs.write().push(handle);
-        Ok(())
     }
 
     /// The log of that name, or the default one: the newest active log of dialect rekor-v1, else of rekor-v2; where all are frozen
@@ -239,68 +183,6 @@ impl Service {
         self.logs.read().clone()
     }
 
-    /// Adds a log; its key must be kept by the caller before.
-    ///
-    /// # Errors
-    /// `Malformed` if the name or origin is taken, `Unavailable` if the store fails.
-    pub fn add_log(
-        &self,
-        name: &LogName,
-        dialect: Dialect,
-        origin: &str,
-        key: SigningKey,
-    ) -> Result<Arc<LogHandle>, Reject> {
-        let _one_at_a_time = self.adding.lock();
-        let handles = self.handles();
-        if handles
-            .iter()
-            .any(|log| log.name() == name || log.origin() == origin)
-        {
-            return Err(Reject::malformed(
-                "a name and an origin that no log of this server has",
-                format!("{name} with origin {origin}"),
-            ));
-        }
-        // The origin is checked before the event is written: an event is for ever.
-        Signer::new(origin, key.clone())
-            .map_err(|error| Reject::new(RejectKind::Malformed, error.to_string()))?;
-        let id = LogId(
-            handles
-                .iter()
-                .map(|log| log.identity.id.0 + 1)
-                .max()
-                .unwrap_or(0),
-        );
-        let added = Event::LogAdded {
-            id,
-            name: name.to_string(),
-            dialect: dialect.to_string(),
-            origin: origin.to_owned(),
-            created: self.parts.clock.unix_secs(),
-        };
-        self.events.append(&added).map_err(|error| match error {
-            CommitError::Full { free, reserve } => Reject::mismatch(
-                RejectKind::Unavailable,
-                format!("at least {reserve} bytes of free disk"),
-                free.to_string(),
-            ),
-            error => Reject::new(
-                RejectKind::Unavailable,
-                format!("the log may or may not have been added, restart the server: {error}"),
-            ),
-        })?;
-        let description = LogDescription {
-            id,
-            name: name.clone(),
-            dialect,
-            origin: origin.to_owned(),
-            state: State::Active,
-        };
-        self.start_log(description, key)
-            .map_err(|error| Reject::new(RejectKind::Internal, error.to_string()))?;
-        self.log(Some(name))
-    }
-
     /// Freezes a log after what it has accepted; answers with its final size.
     ///
     /// # Errors
@@ -325,6 +207,11 @@ impl Service {
             oldest_waiting: self.admission.oldest_waiting(),
             failed: self.failure.borrow().clone(),
             disk_low: self.admission.disk_low(),
+            published_failed: self
+                .parts
+                .published
+                .last_error()
+                .map(|error| error.to_string()),
             stopping: self.admission.is_stopping(),
         }
     }

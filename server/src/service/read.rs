@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use treering_api::log::{Entry, EntryId, EntryStream, SignedCheckpoint, SignedInclusion};
 use treering_api::reject::{Reject, RejectKind};
-use treering_storage::Store;
 use treering_storage::envelopes::EnvelopeFiles;
-use treering_tlog::merkle::{ConsistencyProof, consistency, inclusion};
+use treering_storage::{Store, StoreError};
+use treering_tlog::merkle::{ConsistencyProof, ProveError, consistency, inclusion};
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 use super::Service;
@@ -41,17 +41,11 @@ pub(super) fn envelope(
     files: &EnvelopeFiles,
     sha256: Hash,
 ) -> Result<Bytes, Reject> {
-    let fault = |error: &dyn std::fmt::Display| {
-        tracing::error!(%sha256, %error, "envelope read failed");
-        Reject::new(
-            RejectKind::Internal,
-            "the store is damaged; the operator must run fsck",
-        )
-    };
-    if let Some(bytes) = store.envelope(sha256).map_err(|error| fault(&error))? {
+    let fault = |error| read_fault(format_args!("envelope {sha256}"), &error);
+    if let Some(bytes) = store.envelope(sha256).map_err(fault)? {
         return Ok(bytes);
     }
-    let kept = files.read(sha256).map_err(|error| fault(&error))?;
+    let kept = files.read(sha256).map_err(fault)?;
     kept.ok_or_else(|| {
         Reject::new(
             RejectKind::NotFound,
@@ -210,7 +204,10 @@ impl LogHandle {
         consistency::prove(from, to, &nodes).map_err(|error| self.proof_fault(&error))
     }
 
-    fn proof_fault(&self, error: &dyn std::fmt::Display) -> Reject {
+    fn proof_fault(&self, error: &ProveError<StoreError>) -> Reject {
+        if let ProveError::Nodes(error) = error {
+            return read_fault(self.name(), error);
+        }
         tracing::error!(log = %self.name(), %error, "proof failed");
         Reject::new(
             RejectKind::Internal,

@@ -48,7 +48,10 @@ impl Service {
     ) -> Result<Answer, Reject> {
         check_bounds(&self.parts.limits, &submission)?;
         handle.check_writable()?;
-        let permit = self.admission.admit(submission.envelope.len())?;
+        let verifiers: usize = submission.verifiers.iter().map(Bytes::len).sum();
+        let permit = self
+            .admission
+            .admit(submission.envelope.len() + verifiers)?;
         let (reply, answer) = oneshot::channel();
         let job = Job {
             handle: Arc::clone(handle),
