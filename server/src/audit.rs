@@ -1,7 +1,7 @@
 //! The whole-log auditor: reads raw storage again, makes every leaf, tile and root anew and compares. The tests run it
 //! after each step; operators run it as `treering-server fsck`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use treering_api::log::Dialect;
 use treering_attest::Envelope;
@@ -10,13 +10,14 @@ use treering_storage::apply::restage;
 use treering_storage::envelopes::EnvelopeFiles;
 use treering_storage::published::PublishedFiles;
 use treering_storage::record::{EnvelopeRef, Record};
-use treering_storage::{Edge, LogId, Store, StoreError};
+use treering_storage::{Edge, LogId, Rows, Store, StoreError};
 use treering_tlog::checkpoint;
 use treering_tlog::note::VerifierKey;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
+use crate::log::State;
 use crate::log::following;
-use crate::log::recover::{LogDescription, describe};
+use crate::log::recover::{LogDescription, describe, unknown_names};
 
 /// One thing that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +53,29 @@ pub struct Audited<'a> {
     pub store: &'a dyn Store,
     /// Large bodies.
     pub envelopes: Option<&'a EnvelopeFiles>,
-    /// Checkpoints outside the store.
-    pub published: Option<&'a PublishedFiles>,
+    /// Checkpoints outside the store. They must have been read before the store was opened if a server may be writing
+    /// to both: it publishes what the store holds already.
+    pub published: &'a PublishedNotes,
+}
+
+/// The published checkpoint of each log by name, or why its file holds none.
+pub type PublishedNotes = BTreeMap<String, Result<String, StoreError>>;
+
+/// Reads all published checkpoints.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn published_notes(files: &PublishedFiles) -> Result<PublishedNotes, StoreError> {
+    let mut notes = PublishedNotes::new();
+    for name in files.names()? {
+        match files.read(&name) {
+            Ok(Some(note)) => notes.insert(name, Ok(note)),
+            Ok(None) => None,
+            Err(error @ StoreError::Corrupt { .. }) => notes.insert(name, Err(error)),
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(notes)
 }
 
 /// Reads logs, and remembers what it saw of each, so that a second pass notices what changed below the first one's size.
@@ -86,11 +108,11 @@ impl Auditor {
         let logs = describe(&events)
             .map_err(|error| StoreError::corrupt("events", "a consistent list", error))?;
         let mut reports = Vec::with_capacity(logs.len());
-        for log in logs {
+        for log in &logs {
             let key = vkey(log.name.as_str());
             let mut pass = Pass {
                 audited,
-                log: &log,
+                log,
                 damages: Vec::new(),
                 most: self.most_damages,
                 edge: Edge::new(),
@@ -108,7 +130,23 @@ impl Auditor {
                 damages: pass.damages,
             });
         }
+        reports.extend(unknown_names(audited.published.keys(), &logs).map(lost_log));
         Ok(reports)
+    }
+}
+
+/// A log of which nothing is left but what was published.
+fn lost_log(name: &str) -> LogReport {
+    let what = "expected the log of a published checkpoint, found no event that names it: \
+                the database is empty, an older copy, or lost its end";
+    LogReport {
+        name: name.to_owned(),
+        size: TreeSize::ZERO,
+        root: Hash::empty_root(),
+        damages: vec![Damage {
+            place: name.to_owned(),
+            what: what.to_owned(),
+        }],
     }
 }
 
@@ -138,30 +176,45 @@ impl Pass<'_> {
         }
     }
 
+    /// What was read; `None`, noted as damage, if it is damaged or gone. Only what cannot be read at all ends the audit.
+    fn found<T>(
+        &mut self,
+        what: impl std::fmt::Display,
+        read: Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        match read {
+            Ok(found) => Ok(Some(found)),
+            Err(error @ (StoreError::Corrupt { .. } | StoreError::Missing { .. })) => {
+                self.damage(format!("{what}: {error}"));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Follows the journal from the first record to the last and compares the view with what each record yields.
     fn walk(
         &mut self,
         seen: &mut [(TreeSize, Hash)],
         progress: &mut impl FnMut(&str, TreeSize, TreeSize),
     ) -> Result<(), StoreError> {
-        let head = self.audited.store.head(self.log.id)?;
+        let head = self.audited.store.head(self.log.id);
+        let Some(head) = self.found("head", head)? else {
+            return Ok(());
+        };
         self.check_seen(seen);
         while self.edge.size() < head.size {
             let first = self.edge.size().next_index();
-            let record = match self.audited.store.record(self.log.id, first) {
-                Ok(Some(record)) => record,
-                Ok(None) => {
-                    self.damage(format!(
-                        "expected a record at index {first} below size {}, found none",
-                        head.size
-                    ));
-                    return Ok(());
-                }
-                Err(error @ StoreError::Corrupt { .. }) => {
-                    self.damage(format!("record at index {first}: {error}"));
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
+            let record = self.audited.store.record(self.log.id, first);
+            let Some(record) = self.found(format_args!("record at index {first}"), record)? else {
+                return Ok(());
+            };
+            let Some(record) = record else {
+                self.damage(format!(
+                    "expected a record at index {first} below size {}, found none",
+                    head.size
+                ));
+                return Ok(());
             };
             if !self.check_record(record, seen)? {
                 return Ok(());
@@ -194,29 +247,45 @@ impl Pass<'_> {
         };
         self.check_entries(&staged.record)?;
         self.check_batch_row(&staged.record)?;
-        for (level, index, expected) in &staged.rows.tiles {
-            let found = self.audited.store.tile(self.log.id, *level, *index)?;
+        self.check_tiles(&staged.rows)?;
+        self.edge = staged.edge;
+        self.check_seen(seen);
+        Ok(true)
+    }
+
+    fn check_tiles(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        for (level, index, expected) in &rows.tiles {
+            let name = format!("tile {index} of level {level}");
+            let found = self.audited.store.tile(self.log.id, *level, *index);
+            let Some(found) = self.found(&name, found)? else {
+                continue;
+            };
             if found.as_ref() != Some(expected) {
                 let state = if found.is_some() {
                     "other bytes"
                 } else {
                     "nothing"
                 };
-                self.damage(format!("tile {index} of level {level}: expected the hashes of its entries, found {state}"));
+                self.damage(format!(
+                    "{name}: expected the hashes of its entries, found {state}"
+                ));
             }
         }
-        self.edge = staged.edge;
-        self.check_seen(seen);
-        Ok(true)
+        Ok(())
     }
 
     fn check_batch_row(&mut self, record: &Record) -> Result<(), StoreError> {
         let Some(last) = record.size().last() else {
             return Ok(());
         };
-        match self.audited.store.batch(self.log.id, last)? {
+        let row = self.audited.store.batch(self.log.id, last);
+        let Some(row) = self.found(format_args!("batch row for index {last}"), row)? else {
+            return Ok(());
+        };
+        match row {
             Some(row) => {
                 self.expect("first index of the batch row", &record.first, &row.first);
+                self.expect("size of the batch row", &record.size(), &row.size);
                 self.expect("root of the batch row", &record.root, &row.root);
                 self.expect(
                     "time of the batch row",
@@ -231,19 +300,26 @@ impl Pass<'_> {
 
     /// Each entry: in the view, found by its leaf hash, with the envelope it was made from.
     fn check_entries(&mut self, record: &Record) -> Result<(), StoreError> {
-        let store = self.audited.store;
-        let rows = store.entries(self.log.id, record.first, record.entries.len())?;
-        self.expect("entries of the record", &record.entries.len(), &rows.len());
+        let (store, log, first) = (self.audited.store, self.log.id, record.first);
+        let rows = store.entries(log, first, record.entries.len());
+        let rows = self.found(format_args!("entries from {first} on"), rows)?;
+        if let Some(rows) = &rows {
+            self.expect("entries of the record", &record.entries.len(), &rows.len());
+        }
         let hashes: Vec<Hash> = record.entries.iter().map(|entry| entry.leaf_hash).collect();
-        let indexes = store.indexes(self.log.id, &hashes)?;
-        let mut index = record.first;
+        let indexes = store.indexes(log, &hashes);
+        let indexes = self.found(format_args!("leaf hashes from entry {first} on"), indexes)?;
+        let mut index = first;
         for (number, entry) in record.entries.iter().enumerate() {
-            if rows.get(number).is_none_or(|row| row.leaf != entry.leaf) {
+            let row = rows.as_ref().map(|rows| rows.get(number));
+            if row.is_some_and(|row| row.is_none_or(|row| row.leaf != entry.leaf)) {
                 self.damage(format!(
                     "entry {index}: the view holds other bytes than the journal"
                 ));
             }
-            self.check_dedup(index, indexes.get(number).copied().flatten());
+            if let Some(indexes) = &indexes {
+                self.check_dedup(index, indexes.get(number).copied().flatten());
+            }
             self.check_leaf(index, &entry.leaf, entry.envelope.as_ref());
             index = following(index);
         }
@@ -316,7 +392,13 @@ impl Pass<'_> {
     }
 
     fn check_head(&mut self) -> Result<(), StoreError> {
-        let head = self.audited.store.head(self.log.id)?;
+        let head = self.audited.store.head(self.log.id);
+        let Some(head) = self.found("head", head)? else {
+            return Ok(());
+        };
+        if let State::Frozen { size, .. } = self.log.state {
+            self.expect("size of the head of a frozen log", &size, &head.size);
+        }
         let (size, root) = (self.edge.size(), self.edge.root());
         self.expect("size of the head", &size, &head.size);
         self.expect("root of the head", &root, &head.root);
@@ -324,13 +406,10 @@ impl Pass<'_> {
     }
 
     fn check_published(&mut self, vkey: Option<&str>) -> Result<(), StoreError> {
-        let Some(note) = self
-            .audited
-            .published
-            .map(|files| files.read(self.log.name.as_str()))
-            .transpose()?
-            .flatten()
-        else {
+        let Some(note) = self.audited.published.get(self.log.name.as_str()) else {
+            return Ok(());
+        };
+        let Some(note) = self.found("published checkpoint", note.clone())? else {
             return Ok(());
         };
         let Some(key) = vkey.and_then(|vkey| VerifierKey::parse(vkey).ok()) else {
@@ -364,8 +443,11 @@ impl Pass<'_> {
 
     fn check_older_root(&mut self, size: TreeSize, expected: Hash) -> Result<(), StoreError> {
         let nodes = crate::log::nodes::StoreNodes::new(self.audited.store, self.log.id, &self.edge);
-        let found = crate::log::recover::root_from(&nodes, size)?;
-        self.expect(&format!("published root at size {size}"), &expected, &found);
+        let found = crate::log::recover::root_from(&nodes, size);
+        let what = format!("published root at size {size}");
+        if let Some(found) = self.found(&what, found)? {
+            self.expect(&what, &expected, &found);
+        }
         Ok(())
     }
 }

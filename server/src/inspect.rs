@@ -14,7 +14,7 @@ use treering_storage::{Journal, StoreError};
 use treering_tlog::note::{KeyName, VerifierKey};
 
 use crate::app::AppError;
-use crate::audit::{Audited, Auditor, LogReport};
+use crate::audit::{Audited, Auditor, LogReport, published_notes};
 use crate::keys;
 use crate::log::State;
 use crate::log::recover::{LogDescription, describe};
@@ -59,14 +59,15 @@ fn info(
 /// # Errors
 /// If the data directory is none, or cannot be read at all.
 pub fn fsck(dir: &Path, mut progress: impl Write) -> Result<Vec<LogReport>, AppError> {
+    // Before the store: what a running server publishes meanwhile is not in the store as it is opened here.
+    let published = published_notes(&PublishedFiles::open(&open_directory(dir)?.published())?)?;
     let (directory, store) = open(dir)?;
-    let published = PublishedFiles::open(&directory.published())?;
     let envelopes = EnvelopeFiles::reader(dir);
     let origins = describe(&store.events()?)?;
     let audited = Audited {
         store: &store,
         envelopes: Some(&envelopes),
-        published: Some(&published),
+        published: &published,
     };
     let key_of = |name: &str| {
         let log = origins.iter().find(|log| log.name.as_str() == name)?;
@@ -84,13 +85,16 @@ pub fn fsck(dir: &Path, mut progress: impl Write) -> Result<Vec<LogReport>, AppE
 }
 
 fn open(dir: &Path) -> Result<(Directory, RocksStore), AppError> {
-    let directory = Directory::open(dir).map_err(|error| match error {
+    Ok((open_directory(dir)?, RocksStore::open_read_only(dir)?))
+}
+
+fn open_directory(dir: &Path) -> Result<Directory, AppError> {
+    Directory::open(dir).map_err(|error| match error {
         StoreError::Missing { .. } => AppError::NotInitialised {
             dir: dir.to_owned(),
         },
         error => error.into(),
-    })?;
-    Ok((directory, RocksStore::open_read_only(dir)?))
+    })
 }
 
 /// A log's vkey made from its key; the copy in the data directory might be another's.

@@ -1,14 +1,16 @@
 //! The auditor must notice: a check that cannot fail is none.
 
-use treering_api::log::Log as _;
-use treering_server::audit::{Audited, Auditor};
-use treering_storage::memory::MemoryStore;
-use treering_storage::published::PublishedFiles;
-use treering_storage::record::RecordEntry;
-use treering_storage::{Edge, Event, Journal as _, LogId, apply};
-use treering_tlog::Hash;
+use std::sync::Arc;
 
-use super::support::{Submitter, World, vkey};
+use treering_api::log::Log as _;
+use treering_server::audit::{Audited, Auditor, PublishedNotes};
+use treering_storage::memory::MemoryStore;
+use treering_storage::record::RecordEntry;
+use treering_storage::{Edge, Event, Journal as _, LogId, Store, apply};
+use treering_tlog::{Hash, TreeSize};
+
+use super::broken::{Broken, Part};
+use super::support::{Submitter, World, notes_in, vkey};
 
 fn added() -> Event {
     Event::LogAdded {
@@ -31,11 +33,7 @@ fn entries(leaves: &[&str]) -> Vec<RecordEntry> {
         .collect()
 }
 
-fn damages(
-    store: &MemoryStore,
-    auditor: &mut Auditor,
-    published: Option<&PublishedFiles>,
-) -> Vec<String> {
+fn damages(store: &dyn Store, auditor: &mut Auditor, published: &PublishedNotes) -> Vec<String> {
     let audited = Audited {
         store,
         envelopes: None,
@@ -63,7 +61,7 @@ fn a_leaf_that_is_no_entry_of_the_dialect_is_damage() {
             entries(&["no entry"]),
         ))
         .unwrap();
-    let found = damages(&store, &mut Auditor::default(), None);
+    let found = damages(&store, &mut Auditor::default(), &PublishedNotes::new());
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("entry 0"), "{found:?}");
 }
@@ -77,7 +75,7 @@ fn a_time_that_goes_back_is_damage() {
     store
         .commit(&apply::stage(&first.edge, LogId(0), 4, entries(&["b"])))
         .unwrap();
-    let found = damages(&store, &mut Auditor::default(), None);
+    let found = damages(&store, &mut Auditor::default(), &PublishedNotes::new());
     assert!(
         found
             .iter()
@@ -101,8 +99,11 @@ async fn another_tree_of_the_same_size_is_noticed_by_who_saw_the_first() {
         running.stop();
         trees.push(world);
     }
-    assert_eq!(damages(&trees[0].memory, &mut auditor, None), [""; 0]);
-    let found = damages(&trees[1].memory, &mut auditor, None);
+    assert_eq!(
+        damages(&trees[0].memory, &mut auditor, &PublishedNotes::new()),
+        [""; 0]
+    );
+    let found = damages(&trees[1].memory, &mut auditor, &PublishedNotes::new());
     assert!(
         found
             .iter()
@@ -110,10 +111,66 @@ async fn another_tree_of_the_same_size_is_noticed_by_who_saw_the_first() {
         "{found:?}"
     );
     // And by who holds what the first one published.
-    let published = PublishedFiles::open(&trees[0].dir.path().join("published")).unwrap();
-    let found = damages(&trees[1].memory, &mut Auditor::default(), Some(&published));
+    let published = notes_in(&trees[0].published_folder());
+    let found = damages(&trees[1].memory, &mut Auditor::default(), &published);
     assert!(
         found.iter().any(|damage| damage.contains("published root")),
         "{found:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_corrupt_part_is_damage_and_the_audit_goes_on() {
+    let submitter = Submitter::new(1);
+    let world = World::with_log();
+    let running = world.start().unwrap();
+    let submissions = (0..300)
+        .map(|number| submitter.submission(number))
+        .collect();
+    for result in running.service.submit_batch(None, submissions).await {
+        result.unwrap();
+    }
+    running.stop();
+    let parts = [
+        (Part::Head, "head: corrupt Head"),
+        (Part::Record, "record at index 0: corrupt Record"),
+        (Part::Entries, "entries from 0 on: corrupt Entries"),
+        (
+            Part::Indexes,
+            "leaf hashes from entry 0 on: corrupt Indexes",
+        ),
+        (Part::Tile, "tile 0 of level 0: corrupt Tile"),
+        (Part::Batch, "batch row for index"),
+        (Part::Envelope, "corrupt Envelope"),
+    ];
+    for (part, expected) in parts {
+        let store = Broken::new(Arc::new(world.memory.clone()), Some(part));
+        let notes = notes_in(&world.published_folder());
+        let found = damages(&store, &mut Auditor::default(), &notes);
+        assert!(
+            found.iter().any(|damage| damage.contains(expected)),
+            "{part:?}: {found:?}"
+        );
+    }
+    let store = Broken::new(Arc::new(world.memory.clone()), None);
+    let notes = notes_in(&world.published_folder());
+    assert_eq!(damages(&store, &mut Auditor::default(), &notes), [""; 0]);
+}
+
+#[test]
+fn a_frozen_log_of_another_size_is_damage() {
+    let store = MemoryStore::new();
+    store.append_event(0, &added()).unwrap();
+    let frozen = Event::LogFrozen {
+        id: LogId(0),
+        size: TreeSize::new(7).unwrap(),
+        successor: None,
+        at: 1,
+    };
+    store.append_event(1, &frozen).unwrap();
+    let found = damages(&store, &mut Auditor::default(), &PublishedNotes::new());
+    assert_eq!(
+        found,
+        ["rekor-v2: size of the head of a frozen log: expected 7, found 0"]
     );
 }

@@ -206,11 +206,12 @@ async fn run(row: &Row, case: &str) {
     let faulted = faulted_submission(row.step, &submitter);
     arm(row, &world, &running);
     first_try(row, case, &running, &faulted).await;
+    check_published(row, case, &running);
     world.check_log();
-    disarm(&world, &running);
+    disarm(row, &world, &running);
 
     if row.then == Then::Restart {
-        running.crash();
+        running.crash(&world);
         running = world
             .start()
             .unwrap_or_else(|error| panic!("{case}: {error}"));
@@ -219,7 +220,7 @@ async fn run(row: &Row, case: &str) {
     second_try(row, case, &running, faulted).await;
     world.check_log();
     // Whatever happened, a restart finds a sound log that goes on, unless it was frozen.
-    running.crash();
+    running.crash(&world);
     let running = world
         .start()
         .unwrap_or_else(|error| panic!("{case}: {error}"));
@@ -245,6 +246,14 @@ async fn first_try(row: &Row, case: &str, running: &Running, faulted: &Submissio
         "{case}: {first:?}"
     );
     first.iter().flatten().for_each(verify_receipt);
+}
+
+/// A checkpoint that cannot be kept is told of, and kept once it can be.
+fn check_published(row: &Row, case: &str, running: &Running) {
+    let lost = row.step == Step::Publish && row.fault == Fault::Lost;
+    assert_eq!(running.published.flush().is_err(), lost, "{case}");
+    let told = running.service.health().published_failed;
+    assert_eq!(told.is_some(), lost, "{case}: {told:?}");
 }
 
 async fn second_try(row: &Row, case: &str, running: &Running, faulted: Submission) {
@@ -282,17 +291,22 @@ fn arm(row: &Row, world: &World, running: &Running) {
         Step::Commit => running.store.fail_commit(row.fault),
         Step::Freeze => running.store.fail_event(row.fault),
         Step::Publish if row.fault == Fault::Kept => {}
-        Step::Publish => block(&world.dir.path().join("published")),
+        Step::Publish => block(&world.published_folder()),
         Step::Spool if row.fault == Fault::Full => world.set_free_disk(1),
         Step::Spool => block(&world.dir.path().join("spool")),
     }
 }
 
-fn disarm(world: &World, running: &Running) {
+fn disarm(row: &Row, world: &World, running: &Running) {
     running.store.heal();
     world.set_free_disk(u64::MAX);
-    unblock(&world.dir.path().join("published"));
+    unblock(&world.published_folder());
     unblock(&world.dir.path().join("spool"));
+    // Who crashes leaves the older checkpoint behind.
+    if row.then == Then::Retry {
+        running.published.flush().unwrap();
+        assert_eq!(running.service.health().published_failed, None);
+    }
 }
 
 /// Makes every write into a folder fail, for root too: the folder is not there.

@@ -3,6 +3,8 @@
 use treering_api::log::Log as _;
 use treering_storage::memory::MemoryStore;
 use treering_storage::published::PublishedFiles;
+use treering_storage::{Event, Journal as _, LogId};
+use treering_tlog::TreeSize;
 
 use super::support::{Submitter, World};
 
@@ -109,14 +111,37 @@ async fn a_published_file_of_another_key_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_store_beside_a_published_file_is_refused_as_behind() {
     let mut world = world_of(2).await;
-    // The events survive in no form: a disk that came back empty has no log, and none is made.
+    // A disk that came back empty, or a database that lost its events.
     world.memory = MemoryStore::new();
-    let running = world.start().unwrap();
+    let error = world.start().err().expect("the log is lost").to_string();
+    for word in [
+        "log rekor-v2",
+        "does not know the log",
+        "put back the newest copy",
+    ] {
+        assert!(error.contains(word), "expected {word:?} in {error:?}");
+    }
+    let reports = world.audit().unwrap();
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    let damage = reports[0].damages[0].to_string();
+    assert!(damage.contains("no event that names it"), "{damage}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_log_that_has_grown_is_not_told_as_behind() {
+    let world = world_of(2).await;
+    let grown = Event::LogFrozen {
+        id: LogId(0),
+        size: TreeSize::new(1).unwrap(),
+        successor: None,
+        at: 1,
+    };
+    world.memory.append_event(1, &grown).unwrap();
+    let error = world.start().err().expect("it has grown").to_string();
     assert!(
-        running.service.handles().is_empty(),
-        "a log is created only on purpose"
+        error.contains("frozen at size 1, but the store holds 2 entries"),
+        "{error}"
     );
-    running.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

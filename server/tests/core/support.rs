@@ -1,8 +1,10 @@
 //! A server without doors on a store that a test holds in its hand.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,14 +14,14 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::EncodePublicKey as _;
 use treering_api::log::{Dialect, LogName, Receipt, Submission};
-use treering_server::audit::{Audited, Auditor, LogReport};
+use treering_server::audit::{Audited, Auditor, LogReport, PublishedNotes, published_notes};
 use treering_server::clock::{Clock, SystemClock};
 use treering_server::limits::Limits;
 use treering_server::log::recover::OpenError;
 use treering_server::metrics::Metrics;
 use treering_server::service::{Service, ServiceParts};
 use treering_storage::envelopes::EnvelopeFiles;
-use treering_storage::faulty::Faulty;
+use treering_storage::faulty::{Fault, Faulty};
 use treering_storage::memory::MemoryStore;
 use treering_storage::published::PublishedFiles;
 use treering_storage::{Store, StoreError};
@@ -92,6 +94,22 @@ impl Clock for TestClock {
     }
 }
 
+/// The clock of one run, which tells when nobody of that run holds it any more.
+struct RunClock {
+    clock: Arc<TestClock>,
+    _alive: Sender<()>,
+}
+
+impl Clock for RunClock {
+    fn unix_secs(&self) -> u64 {
+        self.clock.unix_secs()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+}
+
 pub(crate) const LOG: &str = "rekor-v2";
 
 pub(crate) fn log_name() -> LogName {
@@ -113,6 +131,9 @@ pub(crate) struct World {
 pub(crate) struct Running {
     pub(crate) service: Arc<Service>,
     pub(crate) store: Arc<Faulty<MemoryStore>>,
+    pub(crate) published: Arc<PublishedFiles>,
+    /// Closed when the service and all its threads are gone.
+    ended: Receiver<()>,
 }
 
 pub(crate) fn checkpoint_key(_name: &LogName) -> Result<ed25519_dalek::SigningKey, String> {
@@ -155,26 +176,51 @@ impl World {
         world
     }
 
-    pub(crate) fn parts(&self, store: Arc<dyn Store>, dir: &Path) -> ServiceParts {
+    /// The parts of a service on `store`, and what is closed when nobody holds them any more.
+    pub(crate) fn parts(&self, store: Arc<dyn Store>) -> (ServiceParts, Receiver<()>) {
         let free = Arc::clone(&self.free_disk);
-        ServiceParts {
+        let (alive, ended) = channel();
+        let parts = ServiceParts {
             store,
             envelopes: Arc::clone(&self.envelopes),
-            published: Arc::new(PublishedFiles::open(&dir.join("published")).unwrap()),
-            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            published: Arc::new(PublishedFiles::open(&self.published_folder()).unwrap()),
+            // The last of these three to be dropped, by the service and by the threads of its logs.
+            clock: Arc::new(RunClock {
+                clock: Arc::clone(&self.clock),
+                _alive: alive,
+            }),
             limits: self.limits.clone(),
             metrics: Arc::new(Metrics::new()),
             keys: Box::new(checkpoint_key),
             free_disk: Box::new(move || Ok(free.load(Ordering::SeqCst))),
             verify_workers: 2,
-        }
+        };
+        (parts, ended)
+    }
+
+    pub(crate) fn published_folder(&self) -> PathBuf {
+        self.dir.path().join("published")
     }
 
     pub(crate) fn start(&self) -> Result<Running, OpenError> {
+        self.start_on(|store| store)
+    }
+
+    /// Starts a service on what `wrap` makes of the faulty store.
+    pub(crate) fn start_on(
+        &self,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Result<Running, OpenError> {
         let store = Arc::new(Faulty::new(self.memory.clone()));
-        let service =
-            Service::open(self.parts(Arc::clone(&store) as Arc<dyn Store>, self.dir.path()))?;
-        Ok(Running { service, store })
+        let (parts, ended) = self.parts(wrap(Arc::clone(&store) as Arc<dyn Store>));
+        let published = Arc::clone(&parts.published);
+        let service = Service::open(parts)?;
+        Ok(Running {
+            service,
+            store,
+            published,
+            ended,
+        })
     }
 
     /// Sets the free disk and lets the server's last reading of it grow old.
@@ -193,11 +239,10 @@ impl World {
     }
 
     pub(crate) fn audit(&mut self) -> Result<Vec<LogReport>, StoreError> {
-        let published = PublishedFiles::open(&self.dir.path().join("published"))?;
         let audited = Audited {
             store: &self.memory,
             envelopes: Some(&self.envelopes),
-            published: Some(&published),
+            published: &notes_in(&self.published_folder()),
         };
         self.auditor
             .check(&audited, |_| Some(vkey().to_string()), |_, _, _| {})
@@ -212,11 +257,47 @@ impl Running {
         );
     }
 
-    /// What a crash does: the process is gone, nothing is flushed or answered any more. The threads end by themselves
-    /// when their queues are dropped; the store is the medium and stays.
-    pub(crate) fn crash(self) {
+    /// What a crash does: from now on nothing reaches the medium, and no thread lives on. Returns when the last one of
+    /// the service's threads has ended.
+    pub(crate) fn crash(self, world: &World) {
+        self.store.fail_commits(Fault::Lost);
+        let published = files_of(&world.published_folder());
+        drop(self.published);
         drop(self.service);
+        let ended = self.ended.recv_timeout(Duration::from_secs(30));
+        assert_eq!(
+            ended,
+            Err(RecvTimeoutError::Disconnected),
+            "a thread of a dropped service lives on"
+        );
+        // Whoever goes in peace writes its checkpoints first; whoever crashes does not.
+        std::fs::remove_dir_all(world.published_folder()).unwrap();
+        std::fs::create_dir(world.published_folder()).unwrap();
+        for (file, bytes) in published {
+            std::fs::write(world.published_folder().join(file), bytes).unwrap();
+        }
     }
+}
+
+/// The files of a folder, by name.
+fn files_of(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap())
+        .filter_map(|entry| {
+            // The writer may be renaming a temporary one.
+            let bytes = std::fs::read(entry.path()).ok()?;
+            Some((entry.file_name().into_string().unwrap(), bytes))
+        })
+        .collect()
+}
+
+/// The published checkpoints of a folder, if it is there. Makes nothing that is not.
+pub(crate) fn notes_in(folder: &Path) -> PublishedNotes {
+    if !folder.exists() {
+        return PublishedNotes::new();
+    }
+    published_notes(&PublishedFiles::open(folder).unwrap()).unwrap()
 }
 
 pub(crate) fn vkey() -> VerifierKey {

@@ -1,0 +1,102 @@
+//! How a service ends that nobody stops, and what it answers while its parts fail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use treering_api::log::{EntryId, Log as _};
+use treering_api::reject::RejectKind;
+use treering_tlog::{LeafIndex, TreeSize};
+
+use super::broken::{Broken, Part};
+use super::support::{Submitter, World, log_name};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_service_ends_its_threads() {
+    let submitter = Submitter::new(1);
+    let mut world = World::with_log();
+    let running = world.start().unwrap();
+    running
+        .service
+        .submit(None, submitter.submission(0))
+        .await
+        .unwrap();
+    // Waits for the threads, and fails if they do not end.
+    running.crash(&world);
+    assert_eq!(world.check_log().size.get(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_commit_refuses_all_who_wait_and_stops_the_log() {
+    let submitter = Submitter::new(1);
+    let world = World::with_log();
+    let running = world
+        .start_on(|store| Arc::new(Broken::new(store, Some(Part::Commit))))
+        .unwrap();
+    let submissions = (0..20).map(|number| submitter.submission(number)).collect();
+    let results = running.service.submit_batch(None, submissions).await;
+    for result in &results {
+        assert!(result.is_err(), "nothing was committed: {result:?}");
+    }
+    let reason = running.service.failed().await;
+    assert!(reason.contains("panicked"), "{reason}");
+    assert_eq!(running.service.health().failed, Some(reason));
+    let late = running.service.submit(None, submitter.submission(99)).await;
+    let late = late.unwrap_err();
+    assert_eq!(late.kind, RejectKind::Unavailable, "{late}");
+    assert!(late.message.contains("restart"), "{late}");
+    let freeze = running.service.freeze(&log_name(), None).await;
+    assert_eq!(freeze.unwrap_err().kind, RejectKind::Unavailable);
+    running.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_is_not_told_as_damaged() {
+    let submitter = Submitter::new(1);
+    let world = World::with_log();
+    let running = world.start().unwrap();
+    let submissions = (0..300)
+        .map(|number| submitter.submission(number))
+        .collect();
+    let results = running.service.submit_batch(None, submissions).await;
+    let envelope = results[0].as_ref().unwrap()[0].envelope_sha256.unwrap();
+    running.store.fail_reads(true);
+    let service = &running.service;
+    let first = EntryId::Index(LeafIndex::ZERO);
+    let from = TreeSize::new(1).unwrap();
+    let refusals = [
+        service.envelope(envelope).await.unwrap_err(),
+        service.entry(None, first, None).await.unwrap_err(),
+        service.consistency(None, from, None).await.unwrap_err(),
+    ];
+    for reject in refusals {
+        assert_eq!(reject.kind, RejectKind::Unavailable, "{reject}");
+    }
+    running.store.heal();
+    service.envelope(envelope).await.unwrap();
+    running.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bytes_of_verifiers_count_as_bytes_in_flight() {
+    let submitter = Submitter::new(1);
+    let mut world = World::with_log();
+    // The first submission waits for the end of the gap, and keeps its place meanwhile.
+    world.limits.min_commit_gap = Duration::from_millis(500);
+    let submissions = vec![submitter.submission(0), submitter.submission(1)];
+    let envelopes: usize = submissions.iter().map(|one| one.envelope.len()).sum();
+    for (limit, second) in [
+        (envelopes, Err(RejectKind::Busy)),
+        (envelopes + 2 * submitter.public.len(), Ok(1)),
+    ] {
+        world.limits.max_bytes_in_flight = limit;
+        let running = world.start().unwrap();
+        let results = running
+            .service
+            .submit_batch(None, submissions.clone())
+            .await;
+        assert!(results[0].is_ok(), "{results:?}");
+        let found = results[1].as_ref().map(Vec::len);
+        assert_eq!(found.map_err(|reject| reject.kind), second, "limit {limit}");
+        running.stop();
+    }
+}
