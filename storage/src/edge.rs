@@ -3,7 +3,7 @@
 use treering_tlog::tile::{TILE_HEIGHT, TILE_WIDTH};
 use treering_tlog::{CompactRange, Growth, Hash, LeafIndex, TreeSize};
 
-use crate::{Head, LogId, StoreError, View};
+use crate::{Head, LogId, StoreError, View, tiles};
 
 /// Tile levels of the largest tree: 8 levels of nodes each, 63 bits of size.
 const TILE_LEVELS: u8 = 8;
@@ -142,14 +142,8 @@ fn partial_roots(
 
 /// The root of a full tile: the hash one tile level up.
 fn tile_root(view: &dyn View, log: LogId, level: u8, index: u64) -> Result<Hash, StoreError> {
-    let key = || format!("tile of log {} at level {level}, index {index}", log.0);
-    let Some(bytes) = view.tile(log, level, index)? else {
-        return Err(StoreError::corrupt(key(), "a full tile", "none"));
-    };
-    let (hashes, rest) = bytes.as_chunks::<{ Hash::LEN }>();
-    if hashes.len() != WIDTH || !rest.is_empty() {
-        return Err(StoreError::corrupt(key(), "8192 bytes", bytes.len()));
-    }
+    let bytes = tiles::full(log, level, index, view.tile(log, level, index)?)?;
+    let (hashes, _) = bytes.as_chunks::<{ Hash::LEN }>();
     Ok(subtree_root(
         hashes.iter().map(|hash| Hash::new(*hash)).collect(),
     ))

@@ -58,6 +58,17 @@ impl StoreError {
         }
     }
 
+    /// The same, and if it is `Corrupt`, of that row: who took the bytes apart did not know where they were from.
+    #[cfg(feature = "rocksdb")]
+    pub(crate) fn of_row(self, row: impl Display) -> Self {
+        match self {
+            Self::Corrupt {
+                expected, found, ..
+            } => Self::corrupt(row, expected, found),
+            other => other,
+        }
+    }
+
     /// `key` holds something else than what was written.
     #[must_use]
     pub fn corrupt(key: impl Display, expected: impl Display, found: impl Display) -> Self {

@@ -15,6 +15,7 @@ pub mod published;
 pub mod record;
 #[cfg(feature = "rocksdb")]
 pub mod rocks;
+mod tiles;
 
 use bytes::Bytes;
 use treering_tlog::{Hash, LeafIndex, TreeSize};

@@ -15,6 +15,7 @@ use crate::envelopes::EnvelopeFiles;
 use crate::record::{EnvelopeRef, RecordEntry};
 use crate::{
     BatchRow, CommitError, EntryRow, Event, Head, Journal, LogId, Record, Staged, StoreError, View,
+    tiles,
 };
 
 /// A store in memory. It panics where a caller breaks what the contract asks of callers: a row that changes, a leaf
@@ -224,7 +225,13 @@ impl View for MemoryStore {
     }
 
     fn tile(&self, log: LogId, level: u8, index: u64) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.log(log, |log| log.tiles.get(&(level, index)).cloned()))
+        let (size, row) = self.log(log, |log| {
+            (log.head().size, log.tiles.get(&(level, index)).cloned())
+        });
+        if !tiles::is_full(level, index, size) {
+            return Ok(None);
+        }
+        tiles::full(log, level, index, row).map(Some)
     }
 
     fn batch(&self, log: LogId, index: LeafIndex) -> Result<Option<BatchRow>, StoreError> {
@@ -250,5 +257,31 @@ impl View for MemoryStore {
             .chain(state.events.iter())
             .map(|bytes| bytes.len() as u64)
             .sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Model;
+
+    /// A full tile that is not there is no partial one.
+    #[test]
+    fn a_lost_tile_is_corrupt() {
+        let (store, log) = (MemoryStore::new(), LogId(1));
+        store.commit(&Model::new(log).stage(300)).unwrap();
+        let kept = |level, index| store.tile(log, level, index).map(|row| row.is_some());
+        assert_eq!((kept(0, 0), kept(0, 1)), (Ok(true), Ok(false)));
+        let row = store
+            .state
+            .lock()
+            .logs
+            .get_mut(&log)
+            .unwrap()
+            .tiles
+            .remove(&(0, 0));
+        assert!(row.is_some());
+        let lost = StoreError::corrupt("tile of log 1 at level 0, index 0", "8192 bytes", "no row");
+        assert_eq!((kept(0, 0), kept(0, 1)), (Err(lost), Ok(false)));
     }
 }

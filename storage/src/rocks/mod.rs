@@ -7,11 +7,14 @@
 mod columns;
 mod read;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use rocksdb::{ColumnFamily, DB, IteratorMode};
 use treering_tlog::{Hash, TreeSize};
@@ -80,7 +83,7 @@ impl RocksStore {
         directory::create_folder(&folder)?;
         let db = DB::open_cf_descriptors(&columns::database(), &folder, columns::families(options));
         let mut store = Self::load(dir, db, options)?;
-        let next_event = store.count_events()?;
+        let next_event = store.scan_events(|_| Ok(()))?;
         store.writer = Some(Mutex::new(Writer {
             next_event,
             failed: None,
@@ -102,7 +105,9 @@ impl RocksStore {
         let options = RocksOptions::default();
         let families = columns::families(&options);
         let db = DB::open_cf_descriptors_read_only(&columns::read_only(), &folder, families, false);
-        Self::load(dir, db, &options)
+        let store = Self::load(dir, db, &options)?;
+        store.scan_events(|_| Ok(()))?;
+        Ok(store)
     }
 
     fn load(
@@ -111,7 +116,7 @@ impl RocksStore {
         options: &RocksOptions,
     ) -> Result<Self, StoreError> {
         let folder = directory::db(dir);
-        let db = db.map_err(|error| read::failed(folder.display(), &error))?;
+        let db = db.map_err(|error| read::failed_to_open(folder.display(), &error))?;
         let store = Self {
             db,
             writer: None,
@@ -134,7 +139,9 @@ impl RocksStore {
             .iterator_cf(self.family(keys::HEADS), IteratorMode::Start)
         {
             let (key, value) = row.map_err(|error| read::failed("heads", &error))?;
-            let (log, head) = (keys::parse_head(&key)?, keys::parse_head_value(&value)?);
+            let log = keys::parse_head(&key)?;
+            let head = keys::parse_head_value(&value)
+                .map_err(|error| error.of_row(format_args!("head of log {}", log.0)))?;
             self.check_head(log, &head)?;
             heads.insert(log, head);
         }
@@ -159,14 +166,17 @@ impl RocksStore {
         Ok(())
     }
 
-    /// The number of events; they must be numbered without a gap.
-    fn count_events(&self) -> Result<u64, StoreError> {
+    /// Hands over the bytes of all events, which must be numbered without a gap, and returns how many there are.
+    fn scan_events(
+        &self,
+        mut take: impl FnMut(Bytes) -> Result<(), StoreError>,
+    ) -> Result<u64, StoreError> {
         let mut count = 0_u64;
         for row in self
             .db
             .iterator_cf(self.family(keys::EVENTS), IteratorMode::Start)
         {
-            let (key, _) = row.map_err(|error| read::failed("events", &error))?;
+            let (key, value) = row.map_err(|error| read::failed("events", &error))?;
             if *key != keys::event(count) {
                 return Err(StoreError::corrupt(
                     "events",
@@ -174,6 +184,7 @@ impl RocksStore {
                     hex::encode(key),
                 ));
             }
+            take(value.into()).map_err(|error| error.of_row(format_args!("event {count}")))?;
             count += 1;
         }
         Ok(count)

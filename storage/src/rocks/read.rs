@@ -4,15 +4,14 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use rocksdb::{DBPinnableSlice, ErrorKind, ReadOptions};
-use treering_tlog::tile::{TILE_HEIGHT, TILE_WIDTH};
-use treering_tlog::{Hash, LeafIndex, TreeSize};
+use treering_tlog::{Hash, LeafIndex};
 
 use super::RocksStore;
 use super::rows::{self, StoredEntry};
-use crate::{BatchRow, EntryRow, LogId, Staged, StoreError, View, directory, keys};
+use crate::{BatchRow, EntryRow, LogId, Staged, StoreError, View, directory, keys, tiles};
 
-/// The bytes of a full tile.
-const TILE_LEN: usize = TILE_WIDTH as usize * Hash::LEN;
+/// How RocksDB's messages say it; the kind of an error does not tell.
+const FILE_IS_GONE: &str = "No such file or directory";
 
 impl View for RocksStore {
     /// Nothing: `commit` has written these rows.
@@ -54,31 +53,23 @@ impl View for RocksStore {
         let rows = self
             .db
             .batched_multi_get_cf(self.family(keys::DEDUP), &wanted, false);
-        let parse = |row: Result<Option<DBPinnableSlice<'_>>, rocksdb::Error>| {
-            let row = row.map_err(|error| failed("dedup", &error))?;
-            let index = row.map(|value| keys::parse_index(&value)).transpose()?;
+        let parse = |(row, hash): (Result<Option<DBPinnableSlice<'_>>, _>, _)| {
+            let name = || format!("index of leaf hash {hash} of log {}", log.0);
+            let row = row.map_err(|error| failed(name(), &error))?;
+            let index = row.map(|value| keys::parse_index(&value)).transpose();
+            let index = index.map_err(|error| error.of_row(name()))?;
             Ok(index.filter(|index| head.contains(*index)))
         };
-        rows.into_iter().map(parse).collect()
+        rows.into_iter().zip(leaf_hashes).map(parse).collect()
     }
 
     fn tile(&self, log: LogId, level: u8, index: u64) -> Result<Option<Bytes>, StoreError> {
-        if !is_full(level, index, self.visible_head(log).size) {
+        if !tiles::is_full(level, index, self.visible_head(log).size) {
             return Ok(None);
         }
-        let value = self.get(keys::TILES, &keys::tile(log, level, index))?;
-        let found = value.as_ref().map_or(0, |bytes| bytes.len());
-        match value {
-            Some(bytes) if found == TILE_LEN => Ok(Some(Bytes::copy_from_slice(&bytes))),
-            _ => {
-                let key = format!("tile of log {} at level {level}, index {index}", log.0);
-                Err(StoreError::corrupt(
-                    key,
-                    format_args!("{TILE_LEN} bytes"),
-                    found,
-                ))
-            }
-        }
+        let name = || tiles::name(log, level, index);
+        let row = self.get(keys::TILES, &keys::tile(log, level, index), name)?;
+        tiles::full(log, level, index, row).map(|row| Some(Bytes::copy_from_slice(&row)))
     }
 
     fn batch(&self, log: LogId, index: LeafIndex) -> Result<Option<BatchRow>, StoreError> {
@@ -89,7 +80,11 @@ impl View for RocksStore {
             Some(batch) if batch.size.contains(index) => Ok(Some(batch)),
             found => {
                 let key = format!("batch of log {} with entry {index}", log.0);
-                Err(StoreError::corrupt(key, "a row", format_args!("{found:?}")))
+                let found = found.map_or_else(
+                    || "none".to_owned(),
+                    |batch| format!("one that ends at {}", batch.size),
+                );
+                Err(StoreError::corrupt(key, "a batch that holds it", found))
             }
         }
     }
@@ -107,10 +102,16 @@ impl View for RocksStore {
 }
 
 impl RocksStore {
-    fn get(&self, family: &str, key: &[u8]) -> Result<Option<DBPinnableSlice<'_>>, StoreError> {
+    /// The row with that key; `name` is what a message calls it.
+    fn get(
+        &self,
+        family: &str,
+        key: &[u8],
+        name: impl FnOnce() -> String,
+    ) -> Result<Option<DBPinnableSlice<'_>>, StoreError> {
         self.db
             .get_pinned_cf(self.family(family), key)
-            .map_err(|error| failed(family, &error))
+            .map_err(|error| failed(name(), &error))
     }
 
     /// Hands over the entries from `from` up to `end`, and refuses a gap.
@@ -128,15 +129,18 @@ impl RocksStore {
             .raw_iterator_cf_opt(self.family(keys::ENTRIES), options);
         rows.seek(keys::indexed(log, from));
         for index in from.get()..end.get() {
+            let name = || format!("entry {index} of log {}", log.0);
             let Some((key, value)) = rows.item() else {
-                rows.status().map_err(|error| failed("entries", &error))?;
-                return Err(missing_entry(log, index, "the end"));
+                rows.status().map_err(|error| failed(name(), &error))?;
+                return Err(StoreError::corrupt(name(), "its row", "the end"));
             };
             let (_, found) = keys::parse_indexed(key)?;
             if found.get() != index {
-                return Err(missing_entry(log, index, found));
+                let found = format!("the row of entry {found}");
+                return Err(StoreError::corrupt(name(), "its row", found));
             }
-            take(rows::parse_entry(value)?)?;
+            let entry = rows::parse_entry(value).map_err(|error| error.of_row(name()))?;
+            take(entry)?;
             rows.next();
         }
         Ok(())
@@ -151,10 +155,12 @@ impl RocksStore {
         if !self.visible_head(log).size.contains(first) {
             return Ok(None);
         }
-        let value = self.get(keys::BATCHES, &keys::indexed(log, first))?;
+        let name = || format!("batch of log {} at {first}", log.0);
+        let value = self.get(keys::BATCHES, &keys::indexed(log, first), name)?;
         value
             .map(|value| keys::parse_batch(first, &value))
             .transpose()
+            .map_err(|error| error.of_row(name()))
     }
 
     /// The newest batch that is stored, whatever the head says.
@@ -173,7 +179,9 @@ impl RocksStore {
         };
         let (found, first) = keys::parse_indexed(key)?;
         if found == log {
-            keys::parse_batch(first, value).map(Some)
+            let batch = keys::parse_batch(first, value)
+                .map_err(|error| error.of_row(format_args!("batch of log {} at {first}", log.0)))?;
+            Ok(Some(batch))
         } else {
             Ok(None)
         }
@@ -181,35 +189,27 @@ impl RocksStore {
 
     /// The body of a small envelope.
     pub(super) fn inline_envelope(&self, sha256: Hash) -> Result<Option<Bytes>, StoreError> {
-        let value = self.get(keys::ENVELOPES, keys::envelope(&sha256))?;
+        let name = || format!("envelope {sha256}");
+        let value = self.get(keys::ENVELOPES, keys::envelope(&sha256), name)?;
         value.map(|value| rows::unpack(sha256, &value)).transpose()
     }
 }
 
-/// Whether all leaves below that tile are there.
-fn is_full(level: u8, index: u64, size: TreeSize) -> bool {
-    let hashes = level
-        .checked_mul(TILE_HEIGHT)
-        .and_then(|shift| size.get().checked_shr(shift.into()));
-    let (Some(hashes), Some(end)) = (hashes, index.checked_add(1)) else {
-        return false;
-    };
-    end.checked_mul(TILE_WIDTH.into())
-        .is_some_and(|end| end <= hashes)
-}
-
-fn missing_entry(log: LogId, index: u64, found: impl Display) -> StoreError {
-    StoreError::corrupt(
-        format_args!("entries of log {}", log.0),
-        format_args!("entry {index}"),
-        found,
-    )
-}
-
-/// RocksDB's refusal, sorted by whose fault it is.
+/// RocksDB's refusal to read a row, sorted by whose fault it is. That a file is gone which it counts on is the
+/// medium's, but not one that passes.
 pub(super) fn failed(reading: impl Display, error: &rocksdb::Error) -> StoreError {
     match error.kind() {
-        ErrorKind::Corruption => StoreError::corrupt(reading, "what was written", error),
-        _ => StoreError::unavailable(reading, error),
+        ErrorKind::IOError if error.as_ref().contains(FILE_IS_GONE) => {
+            StoreError::corrupt(reading, "the file of the row", error)
+        }
+        _ => failed_to_open(reading, error),
+    }
+}
+
+/// RocksDB's refusal to open. A file that is gone may have been merged away by a server while a reader opened it.
+pub(super) fn failed_to_open(opening: impl Display, error: &rocksdb::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::Corruption => StoreError::corrupt(opening, "what was written", error),
+        _ => StoreError::unavailable(opening, error),
     }
 }

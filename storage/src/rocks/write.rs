@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
-use rocksdb::{IteratorMode, WriteBatch, WriteOptions};
+use rocksdb::{WriteBatch, WriteOptions};
 use treering_tlog::LeafIndex;
 
-use super::read::failed;
 use super::rows::{self, StoredEnvelope};
 use super::{RocksStore, Writer};
 use crate::record::{EnvelopeRef, RecordEntry};
@@ -90,14 +88,12 @@ impl Journal for RocksStore {
     }
 
     fn events(&self) -> Result<Vec<Event>, StoreError> {
-        let rows = self
-            .db
-            .iterator_cf(self.family(keys::EVENTS), IteratorMode::Start);
-        let decode = |row: Result<(_, Box<[u8]>), rocksdb::Error>| {
-            let (_, value) = row.map_err(|error| failed("events", &error))?;
-            Event::decode(&Bytes::from(value))
-        };
-        rows.map(decode).collect()
+        let mut events = Vec::new();
+        self.scan_events(|bytes| {
+            events.push(Event::decode(&bytes)?);
+            Ok(())
+        })?;
+        Ok(events)
     }
 }
 
