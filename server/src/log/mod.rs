@@ -227,6 +227,7 @@ impl LogHandle {
                 TrySendError::Disconnected(_) => stopping(),
             };
             if let Command::Append(pending) = error.into_inner() {
+                drop(pending.permit);
                 // The submitter may have gone away; then nobody waits for this answer.
                 let _ = pending.reply.send(Err(reject));
             }

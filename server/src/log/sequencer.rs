@@ -235,8 +235,9 @@ fn refuse(batch: Vec<Pending>, reject: &Reject) {
     }
 }
 
-/// Sends the answer and then frees the place. A submitter who went away is no fault: the entry stays.
+/// Frees the place and then sends the answer: who has it may submit again and finds room. A stop waits for this thread
+/// too, so that the answer is out. A submitter who went away is no fault: the entry stays.
 fn answer(pending: Pending, answer: Result<Sequenced, Reject>) {
-    let _ = pending.reply.send(answer);
     drop(pending.permit);
+    let _ = pending.reply.send(answer);
 }

@@ -167,11 +167,7 @@ impl Job {
     fn run(self) {
         let canonical = match self.canonicalize() {
             Ok(canonical) => canonical,
-            Err(reject) => {
-                // The submitter may have gone away; then nobody waits for this answer.
-                let _ = self.reply.send(Err(reject));
-                return;
-            }
+            Err(reject) => return self.refuse(reject),
         };
         if self.submission.envelope.len() <= INLINE_MAX {
             let bytes = self.submission.envelope.clone();
@@ -186,12 +182,17 @@ impl Job {
             runtime.spawn_blocking(move || {
                 match spool(&self.envelopes, &self.submission.envelope) {
                     Ok(envelope) => self.enqueue(canonical, envelope),
-                    Err(reject) => {
-                        let _ = self.reply.send(Err(reject));
-                    }
+                    Err(reject) => self.refuse(reject),
                 }
             });
         }
+    }
+
+    fn refuse(self, reject: Reject) {
+        // The place is free before the answer is out.
+        drop(self.permit);
+        // The submitter may have gone away; then nobody waits for this answer.
+        let _ = self.reply.send(Err(reject));
     }
 
     fn canonicalize(&self) -> Result<Vec<Canonical>, Reject> {

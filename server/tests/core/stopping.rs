@@ -100,3 +100,26 @@ async fn the_bytes_of_verifiers_count_as_bytes_in_flight() {
         running.stop();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_an_answer_finds_the_own_place_free() {
+    let submitter = Submitter::new(1);
+    let mut world = World::with_log();
+    world.limits.max_submissions_in_flight = 1;
+    let running = world.start().unwrap();
+    for number in 0..200 {
+        // Every second one is refused, for want of a key.
+        let mut submission = submitter.submission(number);
+        if number % 2 == 1 {
+            submission.verifiers.clear();
+        }
+        let result = running.service.submit(None, submission).await;
+        let found = result.map(|_| ()).map_err(|reject| reject.kind);
+        let expected = match number % 2 {
+            0 => Ok(()),
+            _ => Err(RejectKind::Unverified),
+        };
+        assert_eq!(found, expected, "submission {number}");
+    }
+    running.stop();
+}
