@@ -158,7 +158,7 @@ pub(crate) struct LoadArgs {
     /// A request that is not answered for so long has failed. Also how long an open loop may lag behind its end.
     #[arg(long, default_value = "60s", value_parser = duration)]
     pub(crate) timeout: Duration,
-    /// The share of the answers that are verified after the run. They are kept in memory until then.
+    /// The share of the answers that are verified after the run, and that to the first request unless it is 0. They are kept in memory until then.
     #[arg(long, default_value_t = 0.01, value_parser = share)]
     pub(crate) verify: f64,
     /// The share of entries that may fail before the exit status is 3.

@@ -27,7 +27,8 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// Picks about that share (0 to 1) of the requests.
+    /// Picks about that share (0 to 1) of the requests, and the first one unless the share is 0: a short run verifies
+    /// something too.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -36,12 +37,16 @@ impl Sampler {
     pub(crate) fn new(seed: u64, share: f64) -> Self {
         Self {
             seed,
-            threshold: (share.clamp(0.0, 1.0) * 18_446_744_073_709_551_616.0) as u64,
+            threshold: ((share.clamp(0.0, 1.0) * 18_446_744_073_709_551_616.0) as u64)
+                .max(u64::from(share > 0.0)),
         }
     }
 
     /// Whether a request is one of them.
     pub(crate) fn picks(&self, number: u64) -> bool {
+        if number == 0 {
+            return self.threshold > 0;
+        }
         self.threshold == u64::MAX || scramble(self.seed ^ scramble(number)) < self.threshold
     }
 }
@@ -288,6 +293,16 @@ const MAX_MESSAGES: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sampler_picks_the_first_request_unless_it_picks_none() {
+        for seed in 0..100 {
+            assert!(
+                [1e-30, 0.01, 1.0].map(|share| Sampler::new(seed, share).picks(0)) == [true; 3]
+            );
+            assert!(!Sampler::new(seed, 0.0).picks(0));
+        }
+    }
 
     #[test]
     fn a_sampler_picks_its_share_and_always_the_same() {
