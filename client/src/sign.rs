@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::Signer as _;
+use ed25519_dalek::pkcs8::KeypairBytes;
 use pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use serde::Serialize;
 use treering_api::log::Dialect;
@@ -115,7 +116,12 @@ impl SigningKey {
     pub fn to_pem(&self) -> Result<Zeroizing<String>, SignError> {
         let pem = match &self.0 {
             Inner::EcdsaP256(key) => key.to_pkcs8_pem(LineEnding::LF),
-            Inner::Ed25519(key) => key.to_pkcs8_pem(LineEnding::LF),
+            // Without the public key (PKCS#8 version 1): OpenSSL 3.0 reads no version 2.
+            Inner::Ed25519(key) => KeypairBytes {
+                secret_key: key.to_bytes(),
+                public_key: None,
+            }
+            .to_pkcs8_pem(LineEnding::LF),
         };
         pem.map_err(|e| SignError::Generate {
             detail: e.to_string(),
@@ -241,6 +247,22 @@ mod tests {
             )
             .unwrap();
             assert!(verify(&public, DigestAlgorithm::Sha256, b"other", &signature.sig).is_err());
+        }
+    }
+
+    #[test]
+    fn a_key_is_written_as_pkcs8_of_version_1() {
+        use pkcs8::{PrivateKeyInfoRef, SecretDocument};
+
+        for kind in [KeyType::EcdsaP256, KeyType::Ed25519] {
+            let key = SigningKey::generate(kind).unwrap();
+            let pem = key.to_pem().unwrap();
+            let (label, der) = SecretDocument::from_pem(&pem).unwrap();
+            assert_eq!(label, "PRIVATE KEY");
+            let info = PrivateKeyInfoRef::try_from(der.as_bytes()).unwrap();
+            assert!(info.public_key.is_none(), "{kind:?}");
+            let read = SigningKey::from_pem(&pem).unwrap();
+            assert_eq!(read.fingerprint().unwrap(), key.fingerprint().unwrap());
         }
     }
 
