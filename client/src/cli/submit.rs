@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 use treering_api::json::ReceiptJson;
 use treering_api::log::{Receipt, Submission, Submitted};
+use treering_api::{Reject, RejectKind};
 
 use super::args::Submit;
 use super::context::{Context, OpenLog};
@@ -116,7 +117,7 @@ impl Run<'_> {
     ) -> Result<(), CliError> {
         let verified = match result {
             Ok(receipts) => self.verify(submission, &receipts).await.map(|()| receipts),
-            Err(reject) => Err(reject.into()),
+            Err(reject) => Err(advise(submission, reject)),
         };
         match verified {
             Ok(receipts) => receipts
@@ -189,6 +190,18 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// The error of a refusal; where no key came with the submission, it says how to give one.
+fn advise(submission: &Submission, reject: Reject) -> CliError {
+    let keyless = submission.verifiers.is_empty() && reject.kind == RejectKind::Unverified;
+    let mut error = CliError::from(reject);
+    if keyless {
+        error
+            .message
+            .push_str("; if the envelope does not carry its key, give its key by --public-key");
+    }
+    error
 }
 
 fn describe(name: &str, receipt: &Receipt) -> String {
