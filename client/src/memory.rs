@@ -174,6 +174,35 @@ impl Memory {
         Ok(Some(Remembered { note, checkpoint }))
     }
 
+    /// As [`recall`](Self::recall), where the checkpoint must be signed by this key: notes by two keys prove nothing about
+    /// either, so what another key signed is never compared.
+    ///
+    /// # Errors
+    /// [`TrustError::Remembered`] if another key signed it, else as `recall`.
+    pub fn recall_of(&self, key: &LogKey) -> Result<Option<Remembered>, PinError> {
+        let Some(seen) = self.recall(key.origin())? else {
+            return Ok(None);
+        };
+        let Err(error) = key.open(seen.note.as_bytes()) else {
+            return Ok(Some(seen));
+        };
+        let path = self.checkpoint_path(key.origin());
+        let own = |note: &SignedNote| {
+            let mut names = note.signatures().iter();
+            names.any(|line| line.name() == key.key().name() && line.id() == key.key().id())
+        };
+        if SignedNote::parse(seen.note.as_bytes()).is_ok_and(|note| own(&note)) {
+            let detail = error.to_string();
+            return Err(StateError { path, detail }.into());
+        }
+        Err(TrustError::Remembered {
+            origin: key.origin().to_string(),
+            found: key.key().to_string(),
+            path,
+        }
+        .into())
+    }
+
     /// Takes a log's newest checkpoint. `seen` is what [`recall`](Self::recall) said before it was fetched; `prove` gives
     /// the consistency proof between two sizes.
     ///
@@ -241,10 +270,7 @@ impl Memory {
     /// [`TrustError::Changed`] if it showed another key.
     pub fn pin(&self, url: &str, log: &LogName, vkey: &str) -> Result<LogKey, PinError> {
         let key = LogKey::from_vkey(vkey)?;
-        let path = self
-            .dir
-            .join("pins")
-            .join(Hash::of(format!("{url}\n{log}").as_bytes()).to_hex());
+        let path = self.pin_path(url, log);
         let _lock = self.lock()?;
         match read(&path)? {
             None => write(&path, &format!("{vkey}\n"))?,
@@ -263,6 +289,19 @@ impl Memory {
         Ok(key)
     }
 
+    /// Whether a key of that log of that server is pinned.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn is_pinned(&self, url: &str, log: &LogName) -> Result<bool, StateError> {
+        Ok(read(&self.pin_path(url, log))?.is_some())
+    }
+
+    fn pin_path(&self, url: &str, log: &LogName) -> PathBuf {
+        let name = Hash::of(format!("{url}\n{log}").as_bytes()).to_hex();
+        self.dir.join("pins").join(name)
+    }
+
     fn checkpoint_path(&self, origin: &Origin) -> PathBuf {
         self.dir.join("checkpoints").join(origin.hash().to_hex())
     }
@@ -279,7 +318,7 @@ impl Memory {
     }
 }
 
-/// Why a key was not pinned.
+/// Why a key was not pinned, or does not go with what is remembered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PinError {

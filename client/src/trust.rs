@@ -1,6 +1,6 @@
 //! What is trusted: a log's key and origin, given as a vkey or in a Sigstore trusted root.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -59,6 +59,19 @@ pub enum TrustError {
         expected: String,
         /// The one the server shows now.
         found: String,
+    },
+    /// The remembered checkpoint of a log is signed by another key than the present one.
+    #[error(
+        "{origin}: expected the key that signed the remembered checkpoint, found {found}, another key than remembered; \
+         remove {} if the log was made anew", path.display()
+    )]
+    Remembered {
+        /// The log.
+        origin: String,
+        /// The present vkey.
+        found: String,
+        /// The file that remembers.
+        path: PathBuf,
     },
     /// Nothing says whom to trust.
     #[error("expected {expected}, found none")]

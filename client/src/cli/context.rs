@@ -121,12 +121,27 @@ impl Context {
         self.open(remote, info)
     }
 
+    /// The key that the server showed first, which is said when this is the first time.
+    fn pinned(&self, memory: &Memory, info: &LogInfo) -> Result<LogKey, CliError> {
+        let base = Base::parse(self.url()?)?;
+        let known = memory.is_pinned(base.as_str(), &info.name)?;
+        let key = memory.pin(base.as_str(), &info.name, &info.vkey)?;
+        if !known {
+            let (log, vkey) = (&info.name, &info.vkey);
+            self.out.note(&format!(
+                "note: log {log} of {} is seen for the first time; its key is trusted from now on: {vkey}",
+                base.as_str()
+            ));
+        }
+        Ok(key)
+    }
+
     /// A log of the server's list, by the given key or the pinned one.
     pub(crate) fn open(&self, remote: Arc<dyn Log>, info: &LogInfo) -> Result<OpenLog, CliError> {
         let memory = self.memory()?;
         let key = match self.given_key()? {
             Some(key) => key,
-            None => memory.pin(Base::parse(self.url()?)?.as_str(), &info.name, &info.vkey)?,
+            None => self.pinned(&memory, info)?,
         };
         let origin = Origin::new(info.origin.as_str())
             .map_err(|e| CliError::new(Exit::Operational, e.to_string()))?;
@@ -144,7 +159,7 @@ impl Context {
 impl OpenLog {
     /// The newest checkpoint: signed by the log, and consistent with what was seen before.
     pub(crate) async fn newest(&self) -> Result<Opened, CliError> {
-        let seen = self.memory.recall(self.key.origin())?;
+        let seen = self.memory.recall_of(&self.key);
         let signed = self.remote.checkpoint(Some(&self.name)).await?;
         let opened = self
             .key
@@ -155,13 +170,13 @@ impl OpenLog {
                 .consistency(Some(&self.name), from, Some(to))
                 .await
         };
-        self.memory.advance(seen.as_ref(), &opened, prove).await?;
+        self.memory.advance(seen?.as_ref(), &opened, prove).await?;
         Ok(opened)
     }
 
     /// Takes a checkpoint that came with a proof: it may be older than what was seen, but must go together with it.
     pub(crate) async fn admit(&self, opened: &Opened) -> Result<(), CliError> {
-        let seen = self.memory.recall(self.key.origin())?;
+        let seen = self.memory.recall_of(&self.key)?;
         let prove = async |from, to| {
             self.remote
                 .consistency(Some(&self.name), from, Some(to))

@@ -60,7 +60,7 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
         ));
     }
     let mut worst = Exit::Ok;
-    for info in logs {
+    for (number, info) in logs.into_iter().enumerate() {
         let verified = match context.open(remote.clone(), info) {
             Ok(log) => log.newest().await.map(drop),
             Err(error) => Err(error),
@@ -73,9 +73,9 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
             info: LogInfoJson::from(info.clone()),
             verified: verified.is_ok(),
         };
-        context
-            .out
-            .result(&describe(info, verified.is_ok()), &line)?;
+        let space = if number == 0 { "" } else { "\n" };
+        let text = format!("{space}{}", describe(info, verified.is_ok()));
+        context.out.result(&text, &line)?;
     }
     Ok(worst)
 }
@@ -96,7 +96,7 @@ fn describe(info: &LogInfo, verified: bool) -> String {
             "checkpoint",
             if verified { "verified" } else { "not verified" }.to_owned(),
         ),
-    ]) + "\n"
+    ])
 }
 
 async fn tail(context: &Context, from: LeafIndex, count: Option<u64>) -> Result<(), CliError> {
@@ -140,10 +140,10 @@ struct Checked<'a> {
 
 async fn check(context: &Context, url: Option<&str>, options: FsckOptions) -> Result<(), CliError> {
     let (tiles, key, memory) = target(context, url).await?;
-    let seen = memory.recall(key.origin())?;
+    let seen = memory.recall_of(&key);
     let opened = fsck::open_checkpoint(&tiles, &key).await?;
     let prove = async |from, to| tiles.prove_consistency(from, to).await;
-    memory.advance(seen.as_ref(), &opened, prove).await?;
+    memory.advance(seen?.as_ref(), &opened, prove).await?;
     let bar = context.out.progress(opened.checkpoint().size.get());
     let result = fsck::check_tree(&tiles, &opened, options, |progress| {
         bar.set_position(progress.entries)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tempfile::TempDir;
 use treering_client::sign::{IN_TOTO_TYPE, KeyType, SigningKey};
+use treering_tlog::Hash;
 use treering_tlog::note::{KeyName, NoteSigner};
 
 use crate::cli_offline::{Ran, run, treering};
@@ -396,5 +397,84 @@ async fn a_key_that_changed_since_it_was_pinned_ends_with_7() {
         f.run(&["get", "0", "--vkey", &vkey]).await.code,
         0,
         "a given key needs no pin"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_made_anew_with_another_key_ends_with_7_until_the_old_one_is_forgotten() {
+    let f = Fixture::new().await;
+    f.fill(1).await;
+    let folder = f.path().join("state/checkpoints");
+    let file = fs::read_dir(&folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let old = NoteSigner::new(
+        KeyName::new(ORIGIN).unwrap(),
+        ed25519_dalek::SigningKey::from_bytes(&[8; 32]),
+    )
+    .unwrap();
+    let root = Hash::of(b"the tree of before").to_base64();
+    let note = old.sign(&format!("{ORIGIN}\n900\n{root}\n")).unwrap();
+    fs::write(&file, note).unwrap();
+    for args in [["checkpoint", "verify"], ["log", "info"], ["get", "0"]] {
+        let ran = f.run(&args).await;
+        let remedy = format!("remove {} if the log was made anew", file.display());
+        assert!(
+            ran.code == 7
+                && ran.err.contains("another key than remembered")
+                && ran.err.contains(&remedy),
+            "{args:?}: {} {}",
+            ran.code,
+            ran.err
+        );
+    }
+    fs::remove_file(&file).unwrap();
+    assert_eq!(f.run(&["checkpoint", "verify"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_pinning_of_a_key_is_said_once_and_not_to_the_quiet() {
+    let f = Fixture::new().await;
+    let ran = f.run(&["log", "info"]).await;
+    let vkey = log_key().key().to_string();
+    assert!(
+        ran.code == 0 && ran.err.contains("first time") && ran.err.contains(&vkey),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.out.starts_with("log") && !ran.out.ends_with("\n\n"),
+        "{:?}",
+        ran.out
+    );
+    assert_eq!(f.run(&["log", "info"]).await.err, "");
+    fs::remove_dir_all(f.path().join("state")).unwrap();
+    assert_eq!(f.run(&["log", "info", "--quiet"]).await.err, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_submission_without_a_key_is_told_how_to_give_one() {
+    let f = Fixture::new().await;
+    f.write("a.json", f.envelope(1));
+    let ran = f.run(&["submit", "a.json"]).await;
+    assert!(
+        ran.code == 1 && ran.err.contains("give its key by --public-key"),
+        "{} {}",
+        ran.code,
+        ran.err
+    );
+    let other = SigningKey::generate(KeyType::EcdsaP256).unwrap();
+    f.write("other.pub", other.public_pem().unwrap());
+    let ran = f
+        .run(&["submit", "a.json", "--public-key", "other.pub"])
+        .await;
+    assert!(
+        ran.code == 1 && !ran.err.contains("--public-key"),
+        "{} {}",
+        ran.code,
+        ran.err
     );
 }

@@ -6,10 +6,12 @@ use std::fs;
 use crate::tile_server::{ORIGIN, checkpoint, leaf, log_key};
 use tempfile::TempDir;
 use treering_api::log::LogName;
+use treering_client::LogKey;
 use treering_client::memory::{Advance, Memory, MemoryError, MisbehaviourKind, PinError};
 use treering_client::trust::TrustError;
 use treering_tlog::checkpoint::{Opened, Origin};
 use treering_tlog::merkle::{ConsistencyProof, Growth};
+use treering_tlog::note::{KeyName, NoteSigner};
 use treering_tlog::{CompactRange, Hash, TreeSize};
 
 fn root(size: u64) -> Hash {
@@ -236,8 +238,8 @@ fn the_first_key_of_a_servers_log_is_pinned() {
         fixture.memory.pin(url, &log, &changed).is_err(),
         "not a key"
     );
-    let signer = treering_tlog::note::NoteSigner::new(
-        treering_tlog::note::KeyName::new(ORIGIN).unwrap(),
+    let signer = NoteSigner::new(
+        KeyName::new(ORIGIN).unwrap(),
         ed25519_dalek::SigningKey::from_bytes(&[8; 32]),
     );
     let changed = signer.unwrap().verifier().to_string();
@@ -260,4 +262,41 @@ fn the_first_key_of_a_servers_log_is_pinned() {
             .is_ok(),
         "another server may have it"
     );
+}
+
+#[tokio::test]
+async fn what_another_key_signed_is_no_misbehaviour_and_is_not_compared() {
+    let fixture = Fixture::new();
+    fixture.advance(&honest(7)).await.unwrap();
+    let recalled = fixture.memory.recall_of(&log_key()).unwrap().unwrap();
+    assert_eq!(recalled.checkpoint().size.get(), 7);
+    let anew = NoteSigner::new(
+        KeyName::new(ORIGIN).unwrap(),
+        ed25519_dalek::SigningKey::from_bytes(&[8; 32]),
+    )
+    .unwrap();
+    let key = LogKey::from_vkey(&anew.verifier().to_string()).unwrap();
+    let Err(PinError::Trust(TrustError::Remembered { path, .. })) = fixture.memory.recall_of(&key)
+    else {
+        panic!("expected another key than remembered")
+    };
+    fs::remove_file(path).unwrap();
+    assert_eq!(fixture.memory.recall_of(&key).unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_remembered_checkpoint_with_a_wrong_signature_by_the_present_key_is_damaged() {
+    let fixture = Fixture::new();
+    fixture.advance(&honest(7)).await.unwrap();
+    let folder = fixture._dir.path().join("state/checkpoints");
+    let file = fs::read_dir(&folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let note = fs::read_to_string(&file).unwrap();
+    fs::write(&file, note.replacen("\n7\n", "\n5\n", 1)).unwrap();
+    let result = fixture.memory.recall_of(&log_key());
+    assert!(matches!(result, Err(PinError::State(_))), "{result:?}");
 }
