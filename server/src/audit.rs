@@ -344,28 +344,42 @@ impl Pass<'_> {
             Ok(entry) => entry,
             Err(error) => return self.damage(format!("entry {index}: {error}")),
         };
-        let Some(envelope) = envelope else { return };
-        let bytes = match self.envelope_bytes(envelope) {
+        if let Err(error) = entry.verify() {
+            self.damage(format!("entry {index}: {error}"));
+        }
+        if let Some(envelope) = envelope {
+            self.check_envelope(index, &entry, envelope);
+        }
+    }
+
+    /// The envelope is there, has the entry's signature, and its PAE the entry's digest.
+    fn check_envelope(&mut self, index: LeafIndex, entry: &Entry, kept: &EnvelopeRef) {
+        let sha256 = kept.sha256();
+        let bytes = match self.envelope_bytes(kept) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
                 return self.damage(format!(
-                    "entry {index}: expected envelope {}, found none",
-                    envelope.sha256()
+                    "entry {index}: expected envelope {sha256}, found none"
                 ));
             }
-            Err(error) => {
-                return self.damage(format!(
-                    "entry {index}: envelope {}: {error}",
-                    envelope.sha256()
-                ));
-            }
+            Err(error) => return self.damage(format!("entry {index}: envelope {sha256}: {error}")),
         };
         // Bundles of message signatures hold no envelope to be hashed again.
-        if let Ok(envelope) = Envelope::parse(&bytes)
-            && envelope.pae_digest(entry.algorithm) != entry.digest
-        {
+        let Ok(envelope) = Envelope::parse(&bytes) else {
+            return;
+        };
+        if envelope.pae_digest(entry.algorithm) != entry.digest {
             self.damage(format!(
                 "entry {index}: expected the digest of its envelope's PAE, found another"
+            ));
+        }
+        if !envelope
+            .signatures()
+            .iter()
+            .any(|signature| signature.sig == entry.signature)
+        {
+            self.damage(format!(
+                "entry {index}: expected its signature in its envelope, found others"
             ));
         }
     }

@@ -6,8 +6,8 @@ use treering_api::log::Log as _;
 use treering_server::audit::{Audited, Auditor, PublishedNotes};
 use treering_storage::memory::MemoryStore;
 use treering_storage::record::RecordEntry;
-use treering_storage::{Edge, Event, Journal as _, LogId, Store, apply};
-use treering_tlog::{Hash, TreeSize};
+use treering_storage::{Edge, Event, Journal as _, LogId, Store, View as _, apply};
+use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 use super::broken::{Broken, Part};
 use super::support::{Submitter, World, notes_in, vkey};
@@ -64,6 +64,44 @@ fn a_leaf_that_is_no_entry_of_the_dialect_is_damage() {
     let found = damages(&store, &mut Auditor::default(), &PublishedNotes::new());
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("entry 0"), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaf_whose_signature_does_not_verify_is_damage() {
+    let world = World::with_log();
+    let running = world.start().unwrap();
+    running
+        .service
+        .submit(None, Submitter::new(1).submission(0))
+        .await
+        .unwrap();
+    running.stop();
+    let good = world
+        .memory
+        .entries(LogId(0), LeafIndex::ZERO, 1)
+        .unwrap()
+        .remove(0)
+        .leaf;
+    let mut entry = treering_rekor::v2::Entry::parse(&good).unwrap();
+    entry.digest[0] ^= 1;
+    let altered = String::from_utf8(entry.encode()).unwrap();
+
+    let store = MemoryStore::new();
+    store.append_event(0, &added()).unwrap();
+    store
+        .commit(&apply::stage(
+            &Edge::new(),
+            LogId(0),
+            5,
+            entries(&[&altered]),
+        ))
+        .unwrap();
+    let found = damages(&store, &mut Auditor::default(), &PublishedNotes::new());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("entry 0") && found[0].contains("signature"),
+        "{found:?}"
+    );
 }
 
 #[test]
