@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::error::RejectJson;
-use super::fields::base64_bytes;
+use super::fields::verifiers;
 use super::receipt::SubmittedJson;
 use crate::log::{Receipt, Submission, Submitted};
 use crate::reject::Reject;
@@ -27,12 +27,9 @@ pub struct BatchEntryJson<'a> {
     /// The envelope's own JSON. Its bytes are kept as they stand in the request.
     #[serde(borrow)]
     pub envelope: &'a RawValue,
-    /// Keys or certificates (PEM or DER), each in base64.
-    #[serde(
-        default,
-        with = "base64_bytes::list",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    /// Keys or certificates (PEM or DER), each in base64 of the standard or the URL-safe alphabet. One that is not is kept
+    /// as its text, for the log to refuse with its envelope alone.
+    #[serde(default, with = "verifiers", skip_serializing_if = "Vec::is_empty")]
     pub verifiers: Vec<Bytes>,
 }
 

@@ -17,21 +17,36 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Standard base64, read with or without padding.
+const STANDARD_ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// A public key or certificate (PEM or DER) as a `verifiers` parameter of a query carries it.
 #[must_use]
 pub fn verifier_to_query(key: &[u8]) -> String {
     URL_SAFE.encode(key)
 }
 
-/// The reverse of [`verifier_to_query`]; padding may be there or not.
+/// The reverse of [`verifier_to_query`]. The standard alphabet is read too, also where its `+` was not escaped and so
+/// became a space; padding may be there or not.
 ///
 /// # Errors
-/// `Malformed` if it is not URL-safe base64.
+/// `Malformed` if it is not base64.
 pub fn verifier_from_query(text: &str) -> Result<Bytes, Reject> {
-    let decoded = URL_SAFE.decode(text);
-    decoded
-        .map(Bytes::from)
-        .map_err(|e| Reject::malformed("a verifier in URL-safe base64", e.to_string()))
+    decode_either(&text.replace(' ', "+"))
+        .map_err(|e| Reject::malformed("a verifier in base64", e.to_string()))
+}
+
+/// Base64 of the standard or of the URL-safe alphabet, but not of both at once, padded or not.
+fn decode_either(text: &str) -> Result<Bytes, base64::DecodeError> {
+    let engine = if text.contains(['-', '_']) {
+        &URL_SAFE
+    } else {
+        &STANDARD_ANY_PADDING
+    };
+    engine.decode(text).map(Bytes::from)
 }
 
 impl Serialize for LogName {
@@ -203,23 +218,25 @@ pub(super) mod base64_bytes {
             .map(Bytes::from)
             .map_err(|e| E::custom(format!("expected padded base64: {e}")))
     }
+}
 
-    /// The same for a list.
-    pub(in crate::json) mod list {
-        use super::{Bytes, Deserialize, Deserializer, Engine, STANDARD, Serializer, parse};
+/// The verifiers of one envelope: written in padded standard base64, read in either alphabet. Text that is neither is
+/// kept as it is, so that the log refuses this envelope (unless it is a key in PEM) and not the whole batch.
+pub(super) mod verifiers {
+    use super::{Bytes, Deserialize, Deserializer, Engine, STANDARD, Serializer, decode_either};
 
-        pub(in crate::json) fn serialize<S: Serializer>(
-            items: &[Bytes],
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            serializer.collect_seq(items.iter().map(|item| STANDARD.encode(item)))
-        }
+    pub(in crate::json) fn serialize<S: Serializer>(
+        items: &[Bytes],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(items.iter().map(|item| STANDARD.encode(item)))
+    }
 
-        pub(in crate::json) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Vec<Bytes>, D::Error> {
-            let texts = Vec::<String>::deserialize(deserializer)?;
-            texts.iter().map(|text| parse(text)).collect()
-        }
+    pub(in crate::json) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Bytes>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        let read = |text: String| decode_either(&text).unwrap_or_else(|_| text.into());
+        Ok(texts.into_iter().map(read).collect())
     }
 }

@@ -152,6 +152,29 @@ fn an_envelope_of_a_batch_is_a_slice_of_its_body() {
 }
 
 #[test]
+fn verifiers_are_read_in_either_alphabet_and_a_wrong_one_spoils_no_other_entry() {
+    let key = Bytes::from_static(&[0xfb, 0xef, 0xbf, 0xff]);
+    let texts = ["+++//w==", "+++//w", "---__w==", "---__w"];
+    for text in texts {
+        assert_eq!(verifier_from_query(text).unwrap(), key, "{text}");
+        // What a query makes of a plus that was not escaped.
+        assert_eq!(verifier_from_query(&text.replace('+', " ")).unwrap(), key);
+    }
+    let body = format!(
+        r#"{{"entries":[{{"envelope":1,"verifiers":["!"]}},{{"envelope":2,"verifiers":{texts:?}}}]}}"#
+    );
+    let body = Bytes::from(body);
+    let read = BatchRequestJson::parse(&body)
+        .unwrap()
+        .into_submissions(&body);
+    let [wrong, right] = read.as_slice() else {
+        panic!("two submissions, found {read:?}")
+    };
+    assert_eq!(wrong.verifiers, ["!"]);
+    assert_eq!(right.verifiers, [&key; 4]);
+}
+
+#[test]
 fn wrong_answers_are_refused() {
     let hash = "11".repeat(32);
     let proof = r#"{"index":4,"size":9,"hashes":[],"checkpoint":""}"#;
@@ -248,7 +271,11 @@ fn wrong_requests_are_refused() {
             "{text:?}"
         );
     }
-    assert!(verifier_from_query("a+b/").is_err());
+    assert!(
+        verifier_from_query("a+b_").is_err(),
+        "two alphabets at once"
+    );
+    assert!(verifier_from_query("!").is_err());
     let not_json = Submission {
         envelope: Bytes::from_static(b"-----BEGIN"),
         verifiers: vec![],
