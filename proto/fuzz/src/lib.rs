@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 
+pub mod api;
 pub mod attest;
 pub mod rekor;
 pub mod tlog;
@@ -12,6 +13,8 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by the name of its file in `targets/` and of its folder in `seeds/`.
 pub const TARGETS: &[Target] = &[
+    ("api_answers", api::api_answers),
+    ("api_batch", api::api_batch),
     ("bundle", attest::bundle),
     ("checkpoint", tlog::checkpoint),
     ("decimal", tlog::decimal),
