@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod descriptors;
 mod files;
 pub mod init;
 pub mod inspect;

@@ -35,8 +35,8 @@ pub struct Limits {
     pub ready_oldest: Duration,
     /// How long a stopping server waits for open requests before it cuts them.
     pub drain_timeout: Duration,
-    /// Free disk space below which nothing is written any more, in bytes. 256 MiB: room for the write-ahead log
-    /// and a compaction to finish, so that the disk is never full inside a commit.
+    /// Free disk space below which nothing is written any more, in bytes. 1 GiB: more than the storage engine's
+    /// buffers, logs and one compaction take, so that the disk is never full inside a commit.
     pub disk_reserve_bytes: u64,
     /// Parsed keys and certificates that are kept.
     pub max_cached_verifiers: usize,
@@ -63,7 +63,7 @@ impl Default for Limits {
             max_wait: Duration::from_secs(60),
             ready_oldest: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(10),
-            disk_reserve_bytes: 256 * 1024 * 1024,
+            disk_reserve_bytes: 1 << 30,
             max_cached_verifiers: 4_096,
             tile_cache_bytes: 32 * MIB,
             tail_chunk_entries: 256,

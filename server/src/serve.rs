@@ -18,6 +18,9 @@ use crate::metrics::Metrics;
 use crate::run::{RunFile, RunFileGuard};
 use crate::shutdown::{Stop, drain, serve};
 
+/// Connections open at once on the admin address: probes, scrapers and commands.
+const ADMIN_CONNECTIONS: usize = 256;
+
 /// A server that holds its data directory and answers.
 pub struct Server {
     app: Arc<App>,
@@ -46,7 +49,11 @@ impl Server {
         })?;
         let admin = Admin::new(Arc::clone(&metrics), &run.instance);
         let limits = config.http.clone();
-        let admin_side = spawn(admin_listener, admin.clone().router(), &limits);
+        let admin_limits = HttpLimits {
+            max_connections: limits.max_connections.min(ADMIN_CONNECTIONS),
+            ..limits.clone()
+        };
+        let admin_side = spawn(admin_listener, admin.clone().router(), &admin_limits);
         let (open_in, drain_limit) = (dir.to_owned(), config.limits.drain_timeout);
         let opened =
             tokio::task::spawn_blocking(move || App::open(&open_in, config, metrics, clock)).await;
@@ -61,7 +68,8 @@ impl Server {
                 return Err(error);
             }
         };
-        let api_side = spawn(listener, api::router(Arc::clone(&app)), &limits);
+        let router = api::router(Arc::clone(&app), limits.body_timeout);
+        let api_side = spawn(listener, router, &limits);
         admin.running(Arc::clone(&app));
         tracing::info!(listen = %run.listen, admin_listen = %run.admin_listen, logs = app.service().handles().len(), "listening");
         Ok(Self {

@@ -2,6 +2,7 @@
 //! for ever. A stop has two stages: [`Stop::closing`] lets requests end, [`Stop::cut`] ends what is left.
 
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +25,7 @@ use crate::config::HttpLimits;
 
 /// How long to wait before the next try after the system gave no connection (out of file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often a silent HTTP/2 connection is asked whether it lives, and how long it may take to say so.
+/// How often a silent connection is asked whether it lives; and how long HTTP/2 may take to say so.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// The two stages of a stop.
@@ -43,6 +45,9 @@ pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, st
     while let Some((stream, place)) = accept(&listener, &places, &stop).await {
         let (builder, router, stop) = (builder.clone(), router.clone(), stop.clone());
         let first_request = limits.header_timeout;
+        if let Err(error) = prepare(&stream, limits.write_timeout) {
+            tracing::debug!(%error, "socket options not set");
+        }
         connections.spawn(async move {
             connection(stream, builder, router, first_request, stop).await;
             drop(place);
@@ -79,6 +84,17 @@ async fn accept(
     }
 }
 
+/// Sets what the system is to watch over: whether the other side still lives and takes in what is sent to it.
+fn prepare(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+    // An answer is written whole; waiting for more of it would only cost time.
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?;
+    let millis = u32::try_from(write_timeout.as_millis()).unwrap_or(u32::MAX);
+    // 0 would mean the system's default.
+    Ok(sockopt::set_tcp_user_timeout(stream, millis.max(1))?)
+}
+
 fn builder(limits: &HttpLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -105,10 +121,6 @@ async fn connection(
     first_request: Duration,
     stop: Stop,
 ) {
-    // An answer is written whole; waiting for more of it would only cost time.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
     let asked = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&asked);
     let service = router.map_request(move |request| {

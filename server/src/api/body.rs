@@ -1,21 +1,27 @@
 //! Reading request bodies: bounded before a byte of them is read, and at a cost in memory that is known.
 //!
+//! A body counts against the budget as it arrives, not by what its head promises, and must keep arriving.
+//!
 //! With a `Content-Length` the body goes into one allocation of exactly that size. Without one (chunked) it is counted
 //! while it arrives; what grows beyond 256 KiB goes through a nameless file in the spool and is read back in one
 //! piece, so that no buffer is ever doubled to hold it.
 
+use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
-use http_body_util::BodyExt;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use treering_api::reject::{Reject, RejectKind};
+
+use super::budget::{Budget, Held, Pace};
 
 /// What of a body without a length is kept in memory, in bytes. As much as the store keeps inline.
 const IN_MEMORY_MAX: usize = treering_storage::envelopes::INLINE_MAX;
@@ -42,8 +48,8 @@ impl Limit {
 /// Reads bodies, so many bytes at once.
 pub struct BodyReader {
     spool: PathBuf,
-    budget: Arc<AtomicUsize>,
-    most: usize,
+    budget: Arc<Budget>,
+    timeout: Duration,
 }
 
 /// A body, and its part of the budget until it is dropped.
@@ -60,138 +66,115 @@ impl ReadBody {
     }
 }
 
-/// Bytes of the budget; given back when dropped.
-struct Held {
-    budget: Arc<AtomicUsize>,
-    bytes: usize,
+/// A body on its way in.
+struct Incoming {
+    body: Body,
+    pace: Pace,
+    held: Held,
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.budget.fetch_add(self.bytes, Ordering::Relaxed);
+impl Incoming {
+    /// The next bytes of the body; trailers are passed over.
+    async fn next(&mut self) -> Result<Option<Bytes>, Reject> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Reject>> {
+        loop {
+            let frame = match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Pending => return Poll::Ready(Err(ready!(self.pace.poll_late(context)))),
+                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                Poll::Ready(Some(frame)) => frame,
+            };
+            match frame.map(hyper::body::Frame::into_data) {
+                Ok(Ok(data)) => {
+                    self.pace.came(data.len());
+                    return Poll::Ready(Ok(Some(data)));
+                }
+                Ok(Err(_trailers)) => {}
+                Err(error) => {
+                    let found = format!("one that broke off: {error}");
+                    return Poll::Ready(Err(Reject::malformed("a whole body", found)));
+                }
+            }
+        }
     }
 }
 
 impl BodyReader {
-    /// A reader that holds at most `most` bytes in memory for all requests together, and puts large bodies of unknown
-    /// length into files in `spool`.
+    /// A reader that holds at most `most` bytes in memory for all requests together, waits for more of a body for at
+    /// most `timeout`, and puts large bodies of unknown length into files in `spool`.
     #[must_use]
-    pub fn new(spool: PathBuf, most: usize) -> Self {
+    pub fn new(spool: PathBuf, most: usize, timeout: Duration) -> Self {
         Self {
             spool,
-            budget: Arc::new(AtomicUsize::new(most)),
-            most,
+            budget: Budget::new(most),
+            timeout,
         }
+    }
+
+    /// What all bodies may take.
+    #[must_use]
+    pub const fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// How long it waits for more of a body.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Reads a body.
     ///
     /// # Errors
-    /// `TooLarge` beyond the limit, `Busy` when too much is being read, `Malformed` for a body that ends early.
+    /// `TooLarge` beyond the limit, `Busy` when too much is being read, `Malformed` for a body that ends early or
+    /// comes too slowly.
     pub async fn read(
         &self,
         headers: &HeaderMap,
         body: Body,
         limit: Limit,
     ) -> Result<ReadBody, Reject> {
-        let held = Held {
-            budget: Arc::clone(&self.budget),
-            bytes: 0,
+        let incoming = Incoming {
+            body,
+            pace: Pace::new(self.timeout),
+            held: self.budget.hold(),
         };
         match content_length(headers)? {
             Some(len) if len > limit.bytes as u64 => Err(limit.exceeded(len)),
             Some(len) => {
-                self.read_exactly(
-                    body,
-                    usize::try_from(len).map_err(|_| limit.exceeded(len))?,
-                    held,
-                )
-                .await
+                let len = usize::try_from(len).map_err(|_| limit.exceeded(len))?;
+                read_exactly(incoming, len).await
             }
-            None => self.read_counted(body, limit, held).await,
+            None => self.read_counted(incoming, limit).await,
         }
     }
 
-    fn take(&self, held: &mut Held, bytes: usize) -> Result<(), Reject> {
-        let taken = self
-            .budget
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(bytes)
-            });
-        taken.map_err(|_| {
-            Reject::mismatch(
-                RejectKind::Busy,
-                format!(
-                    "at most {} bytes of bodies at once (limits.max_bytes_in_flight)",
-                    self.most
-                ),
-                "more; ask again in a moment",
-            )
-        })?;
-        held.bytes += bytes;
-        Ok(())
-    }
-
-    async fn read_exactly(
-        &self,
-        mut body: Body,
-        len: usize,
-        mut held: Held,
-    ) -> Result<ReadBody, Reject> {
-        self.take(&mut held, len)?;
-        // The pages are touched, and so taken from the system, only as bytes arrive.
-        let mut bytes = BytesMut::with_capacity(len);
-        while let Some(data) = next(&mut body).await? {
-            if data.len() > len - bytes.len() {
-                return Err(Reject::malformed(
-                    format!("a body of {len} bytes as its length says"),
-                    "more",
-                ));
-            }
-            bytes.extend_from_slice(&data);
-        }
-        if bytes.len() < len {
-            return Err(Reject::malformed(
-                format!("a body of {len} bytes as its length says"),
-                format!("{} bytes", bytes.len()),
-            ));
-        }
-        Ok(ReadBody {
-            bytes: bytes.freeze(),
-            _held: held,
-        })
-    }
-
-    async fn read_counted(
-        &self,
-        mut body: Body,
-        limit: Limit,
-        mut held: Held,
-    ) -> Result<ReadBody, Reject> {
+    async fn read_counted(&self, mut incoming: Incoming, limit: Limit) -> Result<ReadBody, Reject> {
         let mut start = BytesMut::new();
-        while let Some(data) = next(&mut body).await? {
+        while let Some(data) = incoming.next().await? {
             if data.len() > limit.bytes.saturating_sub(start.len()) {
                 return Err(limit.exceeded("more"));
             }
-            self.take(&mut held, data.len())?;
+            incoming.held.take(data.len())?;
             start.extend_from_slice(&data);
             if start.len() > IN_MEMORY_MAX {
                 let start = start.freeze();
-                return self.read_spooled(start, body, limit, held).await;
+                return self.read_spooled(start, incoming, limit).await;
             }
         }
         Ok(ReadBody {
             bytes: start.freeze(),
-            _held: held,
+            _held: incoming.held,
         })
     }
 
     async fn read_spooled(
         &self,
         start: Bytes,
-        mut body: Body,
+        mut incoming: Incoming,
         limit: Limit,
-        mut held: Held,
     ) -> Result<ReadBody, Reject> {
         let spool = self.spool.clone();
         let made = tokio::task::spawn_blocking(move || tempfile::tempfile_in(spool)).await;
@@ -204,11 +187,11 @@ impl BodyReader {
             .await
             .map_err(|error| unspooled(&error))?;
         drop(start);
-        while let Some(data) = next(&mut body).await? {
+        while let Some(data) = incoming.next().await? {
             if data.len() > limit.bytes - len {
                 return Err(limit.exceeded("more"));
             }
-            self.take(&mut held, data.len())?;
+            incoming.held.take(data.len())?;
             len += data.len();
             file.write_all(&data)
                 .await
@@ -217,23 +200,36 @@ impl BodyReader {
         let bytes = read_back(file, len)
             .await
             .map_err(|error| unspooled(&error))?;
-        Ok(ReadBody { bytes, _held: held })
+        Ok(ReadBody {
+            bytes,
+            _held: incoming.held,
+        })
     }
 }
 
-/// The next bytes of a body; trailers are passed over.
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Reject> {
-    loop {
-        let frame = match body.frame().await {
-            None => return Ok(None),
-            Some(frame) => frame.map_err(|error| {
-                Reject::malformed("a whole body", format!("one that broke off: {error}"))
-            })?,
-        };
-        if let Ok(data) = frame.into_data() {
-            return Ok(Some(data));
+async fn read_exactly(mut incoming: Incoming, len: usize) -> Result<ReadBody, Reject> {
+    // The pages are touched, and so taken from the system, only as bytes arrive.
+    let mut bytes = BytesMut::with_capacity(len);
+    while let Some(data) = incoming.next().await? {
+        if data.len() > len - bytes.len() {
+            return Err(Reject::malformed(
+                format!("a body of {len} bytes as its length says"),
+                "more",
+            ));
         }
+        incoming.held.take(data.len())?;
+        bytes.extend_from_slice(&data);
     }
+    if bytes.len() < len {
+        return Err(Reject::malformed(
+            format!("a body of {len} bytes as its length says"),
+            format!("{} bytes", bytes.len()),
+        ));
+    }
+    Ok(ReadBody {
+        bytes: bytes.freeze(),
+        _held: incoming.held,
+    })
 }
 
 async fn read_back(mut file: File, len: usize) -> io::Result<Bytes> {

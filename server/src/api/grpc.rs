@@ -7,13 +7,15 @@ use std::task::{Context, Poll, ready};
 use axum::Router;
 use axum::body::Body;
 use axum::body::HttpBody;
+use axum::extract::State;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
+use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::codec::CompressionEncoding;
 use tonic::{Code, Request, Status, Streaming, async_trait};
 use treering_api::Log as _;
 use treering_api::grpc::pb::log_server::{Log, LogServer};
@@ -21,7 +23,11 @@ use treering_api::grpc::{DESCRIPTOR, REJECT_KEY, pb};
 use treering_api::log::LogName;
 use treering_api::reject::{Reject, RejectKind};
 
+use super::Api;
+use super::budget::{Held, owned};
 use super::errors::note;
+use super::metered::Metered;
+use super::outgoing::Outgoing;
 use crate::app::App;
 use crate::metrics::Route;
 
@@ -34,17 +40,19 @@ type Answer<T> = Result<tonic::Response<T>, Status>;
 type Results<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The routes of all gRPC services.
-pub fn routes(app: &Arc<App>) -> Router {
+///
+/// Messages are not taken compressed: what one inflates to would be known only when it fills memory.
+pub fn routes(api: Api) -> Router {
+    let app = &api.app;
     let largest = app
         .limits()
         .max_batch_bytes
         .max(app.limits().max_envelope_bytes);
     let log = LogServer::new(Door {
         app: Arc::clone(app),
+        outgoing: Arc::clone(&api.outgoing),
     })
-    .max_decoding_message_size(largest.saturating_add(MESSAGE_OVERHEAD))
-    .accept_compressed(CompressionEncoding::Gzip)
-    .accept_compressed(CompressionEncoding::Zstd);
+    .max_decoding_message_size(largest.saturating_add(MESSAGE_OVERHEAD));
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTOR)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -55,6 +63,22 @@ pub fn routes(app: &Arc<App>) -> Router {
         .add_service(reflection)
         .prepare()
         .into_axum_router()
+        .layer(from_fn_with_state(api, meter))
+}
+
+/// Counts the bodies of a call in both directions.
+async fn meter(State(api): State<Api>, request: axum::extract::Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let body = Body::new(Metered::new(&api, head.uri.path(), body));
+    let mut response = next.run(http::Request::from_parts(head, body)).await;
+    match response.extensions_mut().remove::<Arc<Held>>() {
+        None => response,
+        Some(held) => response.map(|body| {
+            Body::new(
+                body.map_frame(move |frame| frame.map_data(|data| owned(data, Arc::clone(&held)))),
+            )
+        }),
+    }
 }
 
 /// Serving until the server begins to stop.
@@ -76,6 +100,7 @@ fn health(
 
 struct Door {
     app: Arc<App>,
+    outgoing: Arc<Outgoing>,
 }
 
 impl Door {
@@ -175,6 +200,7 @@ impl Door {
     fn stream(&self, requests: Streaming<pb::SubmitRequest>) -> Results<pb::SubmitResult> {
         let door = Arc::new(Self {
             app: Arc::clone(&self.app),
+            outgoing: Arc::clone(&self.outgoing),
         });
         let closing = self.app.closing().clone();
         let intake = requests.take_until(closing.cancelled_owned());
@@ -293,13 +319,15 @@ impl Log for Door {
             .into_inner()
             .read()
             .map_err(|reject| self.refuse(reject))?;
-        let envelope = self
-            .app
-            .service()
-            .envelope(sha256)
+        let (envelope, held) = self
+            .outgoing
+            .read(self.app.service().envelope(sha256))
             .await
             .map_err(|reject| self.refuse(reject))?;
-        Ok(tonic::Response::new(pb::GetEnvelopeResponse { envelope }))
+        let mut response = tonic::Response::new(pb::GetEnvelopeResponse { envelope });
+        // `meter` takes it out again and keeps it until the answer is sent.
+        response.extensions_mut().insert(held);
+        Ok(response)
     }
 }
 

@@ -3,16 +3,20 @@
 //! All of them are on one port, HTTP/1.1 and HTTP/2 without TLS. [`router`] is the whole of it.
 
 pub mod body;
+pub mod budget;
 pub mod cors;
 pub mod errors;
 pub mod grpc;
+pub mod metered;
 pub mod native;
 pub mod observe;
+pub mod outgoing;
 pub mod paths;
 pub mod query;
 pub mod tiles;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -26,23 +30,31 @@ use crate::app::App;
 use crate::log::LogHandle;
 use crate::service::Service;
 use body::BodyReader;
+use outgoing::Outgoing;
 
 /// What the handlers share.
 #[derive(Clone)]
 pub struct Api {
     app: Arc<App>,
     bodies: Arc<BodyReader>,
+    outgoing: Arc<Outgoing>,
 }
 
 impl Api {
-    /// The doors of a server.
+    /// The doors of a server; bodies must keep coming as `http.body_timeout` says.
     #[must_use]
-    pub fn new(app: Arc<App>) -> Self {
+    pub fn new(app: Arc<App>, body_timeout: Duration) -> Self {
         let bodies = Arc::new(BodyReader::new(
             app.spool(),
             app.limits().max_bytes_in_flight,
+            body_timeout,
         ));
-        Self { app, bodies }
+        let outgoing = Arc::new(Outgoing::new(app.limits().max_bytes_in_flight));
+        Self {
+            app,
+            bodies,
+            outgoing,
+        }
     }
 
     pub(crate) fn service(&self) -> &Service {
@@ -68,11 +80,13 @@ impl Api {
     }
 }
 
-/// Every door of a server.
-pub fn router(app: Arc<App>) -> Router {
-    let api = Api::new(Arc::clone(&app));
-    let http = native::routes().merge(tiles::routes()).with_state(api);
-    http.merge(grpc::routes(&app))
+/// Every door of a server; bodies must keep coming as `http.body_timeout` says.
+pub fn router(app: Arc<App>, body_timeout: Duration) -> Router {
+    let api = Api::new(Arc::clone(&app), body_timeout);
+    let http = native::routes()
+        .merge(tiles::routes())
+        .with_state(api.clone());
+    http.merge(grpc::routes(api))
         // After the merge: tonic's routes bring a fallback of their own that answers 200 to everything.
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::wrong_method)

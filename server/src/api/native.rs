@@ -20,6 +20,7 @@ use treering_tlog::Hash;
 
 use super::Api;
 use super::body::Limit;
+use super::budget::owned;
 use super::errors::{Refusal, note};
 use super::query::{Query, missing};
 use crate::trust::{SIGNING_CONFIG, TRUSTED_ROOT, VKEY_SUFFIX};
@@ -173,7 +174,8 @@ async fn envelope(State(api): State<Api>, uri: Uri, Path(sha256): Path<String>) 
     let hash = Hash::from_hex(&sha256).map_err(|error| {
         Reject::malformed("a SHA-256 as 64 hexadecimal digits", error.to_string())
     })?;
-    let bytes = api.service().envelope(hash).await?;
+    let (bytes, held) = api.outgoing.read(api.service().envelope(hash)).await?;
+    let bytes = owned(bytes, held);
     // What a submitter sent must not be taken for a page of ours.
     let headers = [
         (

@@ -94,7 +94,8 @@ async fn an_idle_server_and_one_of_frozen_logs_are_ready() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_told() {
-    let server = Running::start_with(&[("TREERING_LIMITS_DISK_RESERVE_BYTES", "8000000GiB")]).await;
+    let server =
+        Running::start_with(&[("TREERING_SERVER_LIMITS_DISK_RESERVE_BYTES", "8000000GiB")]).await;
     let ready = server.admin("/readyz").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(

@@ -72,8 +72,9 @@ async fn a_length_over_the_limit_is_refused_before_the_body_is_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_of_every_length_arrive_whole_or_not_at_all() {
     let settings = [
-        ("TREERING_LIMITS_MAX_ENVELOPE_BYTES", "1MiB"),
-        ("TREERING_LIMITS_MAX_BYTES_IN_FLIGHT", "8MiB"),
+        ("TREERING_SERVER_LIMITS_MAX_ENVELOPE_BYTES", "1MiB"),
+        ("TREERING_SERVER_LIMITS_MAX_BATCH_BYTES", "1MiB"),
+        ("TREERING_SERVER_LIMITS_MAX_BYTES_IN_FLIGHT", "8MiB"),
     ];
     let server = Running::start_with(&settings).await;
     let url = format!("{}{}", server.url(), submit_path());
@@ -128,19 +129,27 @@ async fn bodies_of_every_length_arrive_whole_or_not_at_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_are_being_read_count_too() {
     let settings = [
-        ("TREERING_LIMITS_MAX_ENVELOPE_BYTES", "1MiB"),
-        ("TREERING_LIMITS_MAX_BYTES_IN_FLIGHT", "1MiB"),
+        ("TREERING_SERVER_LIMITS_MAX_ENVELOPE_BYTES", "1MiB"),
+        ("TREERING_SERVER_LIMITS_MAX_BATCH_BYTES", "1MiB"),
+        ("TREERING_SERVER_LIMITS_MAX_BYTES_IN_FLIGHT", "1MiB"),
     ];
     let server = Running::start_with(&settings).await;
     let mut slow = TcpStream::connect(server.address()).await.unwrap();
-    let head = format!(
-        "POST /v1/entries HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {MIB}\r\n\r\n"
-    );
+    let head = format!("POST /v1/entries HTTP/1.1\r\nhost: x\r\ncontent-length: {MIB}\r\n\r\n");
     slow.write_all(head.as_bytes()).await.unwrap();
-    let mut interim = [0; 12];
-    slow.read_exact(&mut interim).await.unwrap();
-    assert_eq!(&interim, b"HTTP/1.1 100", "the server has begun to read");
-    let busy = server.post("/v1/entries", "{}").await;
+    slow.write_all(&vec![b' '; MIB - 1]).await.unwrap();
+    // There is room until the server has read what the other one sent.
+    let filled = async {
+        loop {
+            let answer = server.post("/v1/entries", "{}").await;
+            if answer.status != StatusCode::BAD_REQUEST {
+                return answer;
+            }
+        }
+    };
+    let busy = tokio::time::timeout(PATIENCE, filled)
+        .await
+        .expect("the budget fills");
     assert_eq!(
         (
             busy.status,
@@ -162,7 +171,7 @@ async fn bodies_that_are_being_read_count_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_head_is_refused() {
-    let server = Running::start_with(&[("TREERING_HTTP_MAX_HEADER_BYTES", "8KiB")]).await;
+    let server = Running::start_with(&[("TREERING_SERVER_HTTP_MAX_HEADER_BYTES", "8KiB")]).await;
     let request =
         Request::get(format!("{}/v1/logs", server.url())).header("x-filler", "x".repeat(10_000));
     assert_eq!(
@@ -177,7 +186,7 @@ async fn a_large_head_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_connection_is_closed() {
-    let server = Running::start_with(&[("TREERING_HTTP_HEADER_TIMEOUT", "100ms")]).await;
+    let server = Running::start_with(&[("TREERING_SERVER_HTTP_HEADER_TIMEOUT", "100ms")]).await;
     for start in ["", "P", "GET /v1/logs HTTP/1.1\r\nhost"] {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         stream.write_all(start.as_bytes()).await.unwrap();

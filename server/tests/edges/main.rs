@@ -16,6 +16,7 @@ mod init;
 mod limits;
 mod native;
 mod shutdown;
+mod stalls;
 mod support;
 mod telemetry;
 mod tiles;

@@ -77,8 +77,8 @@ pub(crate) fn options(url: &str) -> InitOptions {
 /// The configuration of a data directory on free ports, with settings over it.
 pub(crate) fn config(dir: &Path, settings: &[(&str, &str)]) -> Config {
     let free = [
-        ("TREERING_LISTEN", "127.0.0.1:0"),
-        ("TREERING_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("TREERING_SERVER_LISTEN", "127.0.0.1:0"),
+        ("TREERING_SERVER_ADMIN_LISTEN", "127.0.0.1:0"),
     ];
     let all = free
         .iter()
