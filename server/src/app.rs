@@ -30,7 +30,7 @@ use crate::log::admission::FreeDisk;
 use crate::log::recover::OpenError;
 use crate::metrics::Metrics;
 use crate::service::{Service, ServiceParts};
-use crate::trust::{Services, Trust, TrustedLog};
+use crate::trust::{Services, Trust, TrustedLog, VKEY_SUFFIX};
 
 /// How old the size of the store may be: finding it walks over every file of the data directory.
 const STORAGE_READ_MAX_AGE: Duration = Duration::from_secs(60);
@@ -70,6 +70,15 @@ pub enum AppError {
         origin: String,
         /// Its URL.
         url: String,
+    },
+    /// The database is not the one that the data directory's logs are in.
+    #[error(
+        "{vkey} tells of a log that the database does not hold: the database is missing, empty or another one. Put back the right one; \
+         the log's key must never sign a new tree. To give the log up for ever, move {vkey} and its key away"
+    )]
+    LostDatabase {
+        /// The file that tells of the log.
+        vkey: PathBuf,
     },
     /// The store.
     #[error(transparent)]
@@ -162,6 +171,7 @@ impl App {
             closing: CancellationToken::new(),
             changing: tokio::sync::Mutex::new(()),
         };
+        app.check_database()?;
         app.check_origins()?;
         app.refresh_trust()?;
         let app = Arc::new(app);
@@ -180,6 +190,35 @@ impl App {
                 dir: self.directory.root().to_owned(),
                 url,
             });
+        }
+        Ok(())
+    }
+
+    /// Refuses a database that lacks a log whose vkey was published: its key would begin a second tree.
+    fn check_database(&self) -> Result<(), AppError> {
+        let root = self.directory.root();
+        let file = |source| AppError::File {
+            path: root.to_owned(),
+            source,
+        };
+        for entry in std::fs::read_dir(root).map_err(file)? {
+            let name = entry.map_err(file)?.file_name();
+            let Some(log) = name
+                .to_str()
+                .and_then(|name| name.strip_suffix(VKEY_SUFFIX))
+            else {
+                continue;
+            };
+            if !self
+                .service
+                .handles()
+                .iter()
+                .any(|known| known.name().as_str() == log)
+            {
+                return Err(AppError::LostDatabase {
+                    vkey: root.join(&name),
+                });
+            }
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ Exit codes:
 #[command(name = "treering-server", version, after_help = EXIT_CODES)]
 pub struct Cli {
     /// Which events go to stderr: error, warn, info, debug, trace, or a filter such as "info,treering_server=debug"
-    #[arg(long, global = true, env = "TREERING_LOG", value_name = "FILTER")]
+    #[arg(long, global = true, env = crate::config::LOG_LEVEL, value_name = "FILTER")]
     pub log_level: Option<String>,
     /// What to do.
     #[command(subcommand)]

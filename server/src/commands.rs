@@ -12,6 +12,8 @@ use crate::app::{self, App, AppError, Change, ChangeDone, NewLog};
 use crate::audit::LogReport;
 use crate::cli::{Cli, Command, Fsck, Init, LogCommand, NewLogArgs, Output, Serve};
 use crate::clock::{Clock, SystemClock};
+use crate::config::HttpLimits;
+use crate::descriptors;
 use crate::init::{InitOptions, init};
 use crate::inspect;
 use crate::metrics::Metrics;
@@ -61,7 +63,8 @@ impl From<AppError> for Failure {
             | AppError::ForeignOrigin { .. }
             | AppError::Services(_) => Exit::Usage,
             AppError::Refused(reject) => return reject.clone().into(),
-            AppError::Store(_)
+            AppError::LostDatabase { .. }
+            | AppError::Store(_)
             | AppError::Open(_)
             | AppError::File { .. }
             | AppError::Listen { .. } => Exit::Operational,
@@ -165,9 +168,26 @@ async fn serve(command: Serve, log_level: Option<String>) -> Result<(), Failure>
     };
     let (metrics, clock) = (Arc::new(Metrics::new()), clock());
     let telemetry = Telemetry::start(&options, Arc::clone(&metrics), Arc::clone(&clock))?;
+    fit_descriptors(&mut config.http);
     let served = until_signal(&command.dir, config, metrics, clock).await;
     telemetry.stop().await;
     served
+}
+
+/// Takes as many file descriptors as the system gives, and no more connections than there are descriptors for.
+fn fit_descriptors(http: &mut HttpLimits) {
+    if let Err(error) = descriptors::raise() {
+        tracing::warn!(%error, "limit of file descriptors not raised");
+    }
+    let connections = descriptors::connections(http.max_connections);
+    if connections < http.max_connections {
+        tracing::warn!(
+            connections,
+            configured = http.max_connections,
+            "fewer connections than http.max_connections: the limit of file descriptors is too low"
+        );
+        http.max_connections = connections;
+    }
 }
 
 async fn until_signal(
@@ -305,7 +325,10 @@ fn line(log: &LogInfoJson) -> String {
 async fn fsck(command: Fsck) -> Result<(), Failure> {
     let checked =
         tokio::task::spawn_blocking(move || inspect::fsck(&command.dir, io::stderr())).await;
-    let reports = checked.expect("reading a store does not panic")?;
+    // Whatever keeps it from being read: 3 says that nothing is known of it.
+    let reports = checked
+        .expect("reading a store does not panic")
+        .map_err(|error| Failure::new(Exit::Operational, error))?;
     let damages: usize = reports.iter().map(|report| report.damages.len()).sum();
     match command.output {
         Output::Json => print(&format!(

@@ -1,7 +1,7 @@
 //! The configuration: `DIR/treering.toml` as it was typed ([`File`]), and what it means ([`Config`]).
 //!
 //! Every field is optional but `url`, is explained in [`FIELDS`] (from which `init` writes the commented file), and can
-//! be given by an environment variable instead: `TREERING_` and the field's path in capitals with `_` for the dots.
+//! be given by an environment variable instead: `TREERING_SERVER_` and the field's path in capitals with `_` for the dots.
 //! Reading reports every mistake at once; a field that does not exist is one of them.
 
 mod fields;
@@ -20,6 +20,7 @@ pub use reader::{ConfigError, File};
 pub use url::ServerUrl;
 
 use crate::limits::Limits;
+pub(crate) use reader::LOG_LEVEL;
 use reader::Reader;
 
 /// The name of the file in a data directory.
@@ -57,6 +58,10 @@ pub struct HttpLimits {
     pub max_connections: usize,
     /// How long the head of a request may take, and a connection may be idle.
     pub header_timeout: Duration,
+    /// How long 64 KiB of a body, or its end, may take to come.
+    pub body_timeout: Duration,
+    /// How long a client may leave unread what was sent to it.
+    pub write_timeout: Duration,
     /// The largest head of a request, in bytes.
     pub max_header_bytes: usize,
     /// Requests at once on one HTTP/2 connection.
@@ -142,14 +147,19 @@ impl Config {
             reader.mistake("admin_listen", message);
         }
         let limits = &self.limits;
-        if limits.max_bytes_in_flight < limits.max_envelope_bytes {
-            reader.mistake(
-                "limits.max_bytes_in_flight",
-                format!(
-                    "expected at least limits.max_envelope_bytes ({}), found {}",
-                    limits.max_envelope_bytes, limits.max_bytes_in_flight
-                ),
-            );
+        for (name, bytes) in [
+            ("max_envelope_bytes", limits.max_envelope_bytes),
+            ("max_batch_bytes", limits.max_batch_bytes),
+        ] {
+            if limits.max_bytes_in_flight < bytes {
+                reader.mistake(
+                    "limits.max_bytes_in_flight",
+                    format!(
+                        "expected at least limits.{name} ({bytes}), found {}",
+                        limits.max_bytes_in_flight
+                    ),
+                );
+            }
         }
     }
 }
@@ -188,11 +198,13 @@ impl HttpLimits {
         Self {
             max_connections: reader.count("http.max_connections", 10_000),
             header_timeout: reader.duration("http.header_timeout", Duration::from_secs(30)),
+            body_timeout: reader.duration("http.body_timeout", Duration::from_secs(30)),
+            write_timeout: reader.duration("http.write_timeout", Duration::from_secs(60)),
             // hyper's own lower bound for an HTTP/1 buffer is 8 KiB.
             max_header_bytes: reader
                 .bytes("http.max_header_bytes", 32 * 1024)
                 .max(8 * 1024),
-            max_streams: u32::try_from(reader.count("http.max_streams", 1_024)).unwrap_or(u32::MAX),
+            max_streams: u32::try_from(reader.count("http.max_streams", 256)).unwrap_or(u32::MAX),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::audit::{Audited, Auditor, LogReport, published_notes};
 use crate::keys;
 use crate::log::State;
 use crate::log::recover::{LogDescription, describe};
+use crate::trust::VKEY_SUFFIX;
 
 /// After how many entries progress is told again.
 const PROGRESS_ENTRIES: u64 = 100_000;
@@ -97,11 +98,16 @@ fn open_directory(dir: &Path) -> Result<Directory, AppError> {
     })
 }
 
-/// A log's vkey made from its key; the copy in the data directory might be another's.
+/// A log's vkey made from its key, for the copy in the data directory might be another's; without the key, which an
+/// auditor need not have, the copy.
 fn vkey(directory: &Directory, log: &LogName, origin: &str) -> Option<String> {
-    let key = keys::load(&directory.keys(), log).ok()?;
+    let Ok(key) = keys::load(&directory.keys(), log) else {
+        let copy = directory.root().join(format!("{log}{VKEY_SUFFIX}"));
+        return std::fs::read_to_string(copy)
+            .ok()
+            .map(|text| text.trim_end().to_owned());
+    };
     let name = KeyName::new(origin).ok()?;
-    VerifierKey::ed25519(name, key.verifying_key().to_bytes())
-        .ok()
-        .map(|vkey| vkey.to_string())
+    let vkey = VerifierKey::ed25519(name, key.verifying_key().to_bytes()).ok()?;
+    Some(vkey.to_string())
 }

@@ -86,8 +86,8 @@ pub const FIELDS: &[Field] = &[
     field(
         "limits.max_bytes_in_flight",
         "\"256MiB\"",
-        "Envelope bytes received or admitted and not yet answered; beyond it the answer is 503. Cost: as much memory \
-         under load.",
+        "Envelope bytes received or admitted and not yet answered; beyond it the answer is 503. As many again may be on \
+         their way out to readers. Cost: as much memory under load.",
     ),
     field(
         "limits.max_submissions_in_flight",
@@ -127,8 +127,9 @@ pub const FIELDS: &[Field] = &[
     ),
     field(
         "limits.disk_reserve_bytes",
-        "\"256MiB\"",
-        "Free disk, in bytes, below which nothing is written. Danger: without room the storage engine cannot tidy up.",
+        "\"1GiB\"",
+        "Free disk, in bytes, below which nothing is written: more than the storage engine's buffers, logs and one \
+         compaction take. Danger: without room it cannot tidy up.",
     ),
     field(
         "limits.max_cached_verifiers",
@@ -148,12 +149,24 @@ pub const FIELDS: &[Field] = &[
     field(
         "http.max_connections",
         "10000",
-        "Connections open at once; more wait. Cost: about 20 KiB of memory each.",
+        "Connections open at once; more wait. Lowered at the start to the limit of file descriptors less 1024. Cost: \
+         about 20 KiB of memory each.",
     ),
     field(
         "http.header_timeout",
         "\"30s\"",
         "How long the head of a request may take, and an HTTP/1 connection may be idle.",
+    ),
+    field(
+        "http.body_timeout",
+        "\"30s\"",
+        "How long 64 KiB of a body, or its end, may take to come. A slower client is told so, with status 400. Between \
+         the messages of a gRPC stream there is no limit.",
+    ),
+    field(
+        "http.write_timeout",
+        "\"1m\"",
+        "How long a client may take in nothing of what is sent to it before its connection is cut.",
     ),
     field(
         "http.max_header_bytes",
@@ -162,7 +175,7 @@ pub const FIELDS: &[Field] = &[
     ),
     field(
         "http.max_streams",
-        "1024",
+        "256",
         "Requests at once on one HTTP/2 connection.",
     ),
     field(
@@ -184,7 +197,7 @@ pub const FIELDS: &[Field] = &[
         "telemetry.log_level",
         "\"info\"",
         "Which events are written to stderr: error, warn, info, debug, trace, or a filter such as \"info,treering=debug\". \
-         TREERING_LOG and --log-level go before it.",
+         TREERING_SERVER_LOG_LEVEL and --log-level go before it.",
     ),
     field(
         "telemetry.otlp_endpoint",

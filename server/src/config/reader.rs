@@ -13,8 +13,10 @@ use treering_api::log::LogName;
 use super::fields::FIELDS;
 use super::url::ServerUrl;
 
-/// The prefix of the environment variables.
-const PREFIX: &str = "TREERING_";
+/// The prefix of the environment variables. The client has its own: one shell may be set up for both.
+const PREFIX: &str = "TREERING_SERVER_";
+/// The variable of `--log-level`, which is no field.
+pub(crate) const LOG_LEVEL: &str = "TREERING_SERVER_LOG_LEVEL";
 
 /// A configuration as it was typed: well-formed TOML, nothing else checked. (serde's `deny_unknown_fields` would stop
 /// at the first mistake; reading it here refuses unknown fields too, and tells all mistakes.)
@@ -42,7 +44,8 @@ impl File {
         })
     }
 
-    /// Puts the variables that belong to a field over the file.
+    /// Puts the variables that belong to a field over the file. One with our prefix that belongs to none is a mistake,
+    /// and is kept as the unknown field that it is.
     pub fn overlay(&mut self, environment: impl IntoIterator<Item = (String, String)>) {
         let names: BTreeMap<String, &'static str> = FIELDS
             .iter()
@@ -52,6 +55,8 @@ impl File {
             if let Some(path) = names.get(&name) {
                 set(&mut self.table, path, bare(&value));
                 self.from_environment.insert(path, name);
+            } else if name.starts_with(PREFIX) && name != LOG_LEVEL {
+                self.table.insert(name, Value::String(value));
             }
         }
     }

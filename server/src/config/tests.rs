@@ -76,8 +76,14 @@ fn what_contradicts_another_field_is_a_mistake() {
     let error = read(
         "url = \"http://x\"\nlisten = \"127.0.0.1:3001\"\n[limits]\nmax_bytes_in_flight = 1000",
     )
-    .expect_err("two");
-    assert_eq!(error.mistakes.len(), 2, "{error}");
+    .expect_err("three");
+    assert_eq!(error.mistakes.len(), 3, "{error}");
+    for largest in ["max_envelope_bytes", "max_batch_bytes"] {
+        let expected = format!(
+            "max_bytes_in_flight: expected at least limits.{largest} (67108864), found 1000"
+        );
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
     assert!(
         read("url = \"http://x\"\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"")
             .is_ok(),
@@ -94,12 +100,12 @@ fn the_environment_goes_over_the_file() {
     .expect("TOML");
     let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     file.overlay([
-        set("TREERING_LIMITS_MAX_WAIT", "250ms"),
-        set("TREERING_LIMITS_MAX_BATCH_ITEMS", "7"),
-        set("TREERING_LIMITS_MAX_ENVELOPE_BYTES", "3MiB"),
-        set("TREERING_ALLOW_FOREIGN_ORIGIN", "true"),
-        set("TREERING_LISTEN", "127.0.0.1:9"),
-        set("TREERING_LOG", "debug"),
+        set("TREERING_SERVER_LIMITS_MAX_WAIT", "250ms"),
+        set("TREERING_SERVER_LIMITS_MAX_BATCH_ITEMS", "7"),
+        set("TREERING_SERVER_LIMITS_MAX_ENVELOPE_BYTES", "3MiB"),
+        set("TREERING_SERVER_ALLOW_FOREIGN_ORIGIN", "true"),
+        set("TREERING_SERVER_LISTEN", "127.0.0.1:9"),
+        set("TREERING_SERVER_LOG_LEVEL", "debug"),
         set("HOME", "/"),
     ]);
     let config = Config::read(file.clone()).expect("valid");
@@ -114,12 +120,12 @@ fn the_environment_goes_over_the_file() {
     assert!(config.allow_foreign_origin);
     assert_eq!(config.listen.port(), 9);
 
-    file.overlay([set("TREERING_LIMITS_MAX_WAIT", "soon")]);
+    file.overlay([set("TREERING_SERVER_LIMITS_MAX_WAIT", "soon")]);
     let error = Config::read(file).expect_err("no time");
     assert!(
         error
             .to_string()
-            .contains("limits.max_wait (from TREERING_LIMITS_MAX_WAIT): expected a time"),
+            .contains("limits.max_wait (from TREERING_SERVER_LIMITS_MAX_WAIT): expected a time"),
         "{error}"
     );
 }

@@ -15,6 +15,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_treering-server");
 pub(crate) struct Child {
     process: std::process::Child,
     pub(crate) run: RunFile,
+    /// What it said before it listened.
+    before: Vec<String>,
     said: mpsc::Receiver<String>,
 }
 
@@ -31,7 +33,12 @@ impl Child {
 
     /// Serves on free ports, and returns when the server listens.
     pub(crate) fn serve(dir: &Path, more: &[&str]) -> Self {
-        let mut process = Command::new(BINARY)
+        Self::serve_by(Command::new(BINARY), dir, more)
+    }
+
+    /// Serves by a command that runs the program with the arguments that follow.
+    fn serve_by(mut program: Command, dir: &Path, more: &[&str]) -> Self {
+        let mut process = program
             .arg("serve")
             .arg(dir)
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
@@ -63,7 +70,12 @@ impl Child {
                     event["fields"]["admin_listen"],
                     run.admin_listen.to_string()
                 );
-                return Self { process, run, said };
+                return Self {
+                    process,
+                    run,
+                    before,
+                    said,
+                };
             }
             before.push(line);
         }
@@ -126,13 +138,13 @@ fn wrong_commands_and_folders_say_what_to_do() {
     ] {
         ends(2, arguments);
     }
-    for command in [
-        &["serve", dir][..],
-        &["log", "list", dir],
-        &["fsck", dir],
-        &["log", "freeze", dir, "--name", "a"],
+    for (code, command) in [
+        (2, &["serve", dir][..]),
+        (2, &["log", "list", dir]),
+        (3, &["fsck", dir]),
+        (2, &["log", "freeze", dir, "--name", "a"]),
     ] {
-        let (_, error) = ends(2, command);
+        let (_, error) = ends(code, command);
         assert!(
             error.contains(&format!("treering-server init {dir} --url")),
             "{command:?}: {error}"
@@ -301,6 +313,48 @@ fn fsck_tells_clean_damaged_and_unreadable_apart() {
     std::fs::remove_file(path.join("db/CURRENT")).unwrap();
     let (_, error) = ends(3, &["fsck", dir]);
     assert!(error.contains("error: "), "{error}");
+    let (_, error) = ends(
+        3,
+        &["fsck", folder.path().join("nothing").to_str().unwrap()],
+    );
+    assert!(error.contains("holds no log"), "{error}");
+}
+
+#[test]
+fn fsck_needs_no_private_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    Child::init(&path);
+    assert_eq!(Child::serve(&path, &[]).stop().code(), Some(0));
+    std::fs::remove_dir_all(path.join("keys")).unwrap();
+    let (out, _) = ends(0, &["fsck", path.to_str().unwrap()]);
+    assert!(out.contains("clean"), "{out}");
+}
+
+#[test]
+fn an_old_key_never_signs_a_new_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let dir = path.to_str().unwrap();
+    Child::init(&path);
+    // The database is gone, and with it what was published: only the key and its vkey are left.
+    std::fs::remove_dir_all(path.join("db")).unwrap();
+    std::fs::remove_dir_all(path.join("published")).unwrap();
+    let serve = [
+        "serve",
+        dir,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+    ];
+    for command in [&serve[..], &["log", "add", dir, "--name", "rekor-v2"]] {
+        let (_, error) = ends(3, command);
+        assert!(
+            error.contains("rekor-v2.vkey") && error.contains("must never sign a new tree"),
+            "{command:?}: {error}"
+        );
+    }
 }
 
 #[test]
@@ -334,5 +388,40 @@ fn events_follow_the_filter() {
         (&Value::from("DEBUG"), &Value::from("not_found"))
     );
     assert_eq!(event["span"]["route"], "unknown", "{event}");
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+#[test]
+fn descriptors_are_taken_as_far_as_they_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    Child::init(&path);
+    let mut limited = Command::new("sh");
+    limited.args([
+        "-c",
+        "ulimit -n 3000 && ulimit -Sn 200 && exec \"$0\" \"$@\"",
+        BINARY,
+    ]);
+    let server = Child::serve_by(limited, &path, &[]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process.id())).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    assert_eq!(
+        files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(),
+        ["3000", "3000"]
+    );
+    let events: Vec<Value> = server
+        .before
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        events.iter().any(|event| event["level"] == "WARN"
+            && event["fields"]["connections"] == 3000 - 1024
+            && event["fields"]["configured"] == 10_000),
+        "{events:#?}"
+    );
     assert_eq!(server.stop().code(), Some(0));
 }

@@ -180,9 +180,9 @@ async fn a_stream_is_answered_in_order_and_survives_a_refusal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_over_the_limit_is_too_large() {
     let server = Running::start_with(&[
-        ("TREERING_LIMITS_MAX_BATCH_BYTES", "1KiB"),
-        ("TREERING_LIMITS_MAX_ENVELOPE_BYTES", "1KiB"),
-        ("TREERING_LIMITS_MAX_BYTES_IN_FLIGHT", "1KiB"),
+        ("TREERING_SERVER_LIMITS_MAX_BATCH_BYTES", "1KiB"),
+        ("TREERING_SERVER_LIMITS_MAX_ENVELOPE_BYTES", "1KiB"),
+        ("TREERING_SERVER_LIMITS_MAX_BYTES_IN_FLIGHT", "1KiB"),
     ])
     .await;
     // One is refused by the service, the other before it is read.

@@ -252,7 +252,7 @@ async fn refusals_name_their_kind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_that_is_too_long_says_when_to_ask_again() {
-    let server = Running::start_with(&[("TREERING_LIMITS_MAX_WAIT", "20ms")]).await;
+    let server = Running::start_with(&[("TREERING_SERVER_LIMITS_MAX_WAIT", "20ms")]).await;
     let answer = server.get("/v1/checkpoint?covers=5").await;
     assert_eq!(
         (answer.status, answer.kind().as_str()),

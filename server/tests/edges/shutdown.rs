@@ -120,7 +120,7 @@ async fn open_streams_end_at_once_and_what_was_begun_is_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_end_is_cut_after_the_limit() {
-    let server = Running::start_with(&[("TREERING_LIMITS_DRAIN_TIMEOUT", "100ms")]).await;
+    let server = Running::start_with(&[("TREERING_SERVER_LIMITS_DRAIN_TIMEOUT", "100ms")]).await;
     let (mut busy, _rest) = half_a_submission(&server, "never finished").await;
     let dir = server.dir();
     let folder = server.folder;
@@ -139,7 +139,7 @@ async fn what_does_not_end_is_cut_after_the_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_in_a_hurry_need_not_wait() {
-    let server = Running::start_with(&[("TREERING_LIMITS_DRAIN_TIMEOUT", "1h")]).await;
+    let server = Running::start_with(&[("TREERING_SERVER_LIMITS_DRAIN_TIMEOUT", "1h")]).await;
     let (_busy, _rest) = half_a_submission(&server, "never finished").await;
     let whole = tokio::time::timeout(PATIENCE, server.server.stop(std::future::ready(())))
         .await
