@@ -40,7 +40,7 @@ async fn follow(
     options: FsckOptions,
 ) -> Result<Checkpoint, Outcome> {
     let seen = memory
-        .recall(key.origin())
+        .recall_of(key)
         .map_err(|error| Outcome::Operational(error.to_string()))?;
     let opened = fsck::open_checkpoint(log, key)
         .await
