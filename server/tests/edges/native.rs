@@ -107,7 +107,11 @@ async fn a_batch_has_one_result_each() {
         .unwrap()
         .results;
     let statuses: Vec<u16> = results.iter().map(|result| result.status).collect();
-    assert_eq!(statuses, [201, 400, 200, 400]);
+    // Which of two equal entries is the first is not said: their signatures are verified side by side.
+    assert!(
+        matches!(statuses[..], [201, 400, 200, 400] | [200, 400, 201, 400]),
+        "{statuses:?}"
+    );
     assert_eq!(results[3].error.as_ref().unwrap().kind, "unverified");
     let rejected = server.admin("/metrics").await;
     let text = String::from_utf8(rejected.body.to_vec()).unwrap();
