@@ -147,33 +147,43 @@ async fn status(response: http::Response<Incoming>) -> (String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn grpc_messages_share_the_budget_and_must_keep_coming() {
     let server = impatient("1MiB").await;
+    let remote = GrpcRemote::new(&HttpOptions::default(), &server.url()).unwrap();
     for method in ["Submit", "SubmitStream"] {
-        let (sender, response) = call(&server, method);
-        sender
-            .send(part_of_a_message(1_000 * KIB, 999 * KIB))
-            .await
-            .unwrap();
-        let stalled = tokio::spawn(async { status(response.await).await });
-        // What it sent takes the place of what others send, through either door.
-        let large = submission(&"x".repeat(100 * KIB));
-        let remote = GrpcRemote::new(&HttpOptions::default(), &server.url()).unwrap();
-        let busy = async {
+        let fill = || async {
+            let (sender, response) = call(&server, method);
+            // All but 100 bytes of the budget.
+            let part = part_of_a_message(1024 * KIB, 1024 * KIB - 105);
+            sender.send(part).await.unwrap();
+            (sender, tokio::spawn(async { status(response.await).await }))
+        };
+        let (mut sender, mut stalled) = fill().await;
+        // Until the server has read that, others find room, and it may find none and begin again.
+        let filled = async {
             loop {
-                match remote.submit(None, large.clone()).await {
-                    Ok(_) => tokio::task::yield_now().await,
-                    Err(reject) => return reject.kind,
+                if let Err(reject) = remote.submit(None, submission("small")).await {
+                    return (sender, stalled, reject);
                 }
-                assert!(!stalled.is_finished(), "cut, and nobody else was refused");
+                if stalled.is_finished() {
+                    assert_eq!(
+                        stalled.await.unwrap().0,
+                        "8",
+                        "{method}: cut, and nobody else was refused"
+                    );
+                    (sender, stalled) = fill().await;
+                }
             }
         };
-        assert_eq!(busy.await, RejectKind::Busy, "{method}");
+        let (sender, stalled, reject) = tokio::time::timeout(PATIENCE, filled)
+            .await
+            .expect("the budget fills");
+        assert_eq!(reject.kind, RejectKind::Busy, "{method}: {reject}");
+        let other_door = server.post("/v1/entries", vec![b' '; 200]).await;
+        assert_eq!(other_door.kind(), "busy", "{method}");
         let (code, message) = stalled.await.unwrap();
         assert_eq!(code, "3", "{method}: {message}");
         assert!(message.contains("http.body_timeout"), "{method}: {message}");
-        remote
-            .submit(None, large)
-            .await
-            .expect("there is room again");
+        let again = remote.submit(None, submission("small")).await;
+        again.expect("there is room again");
         drop(sender);
     }
     server.stop().await;
