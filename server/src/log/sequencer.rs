@@ -55,11 +55,13 @@ enum Next {
 impl Sequencer {
     /// Works until it is told to stop. A panic stops the log as a failed commit does: what it left is unknown.
     pub fn run(self) {
-        let handle = Arc::clone(&self.handle);
+        let (handle, queue) = (Arc::clone(&self.handle), self.queue.clone());
         if catch_unwind(AssertUnwindSafe(|| self.work())).is_err() {
             tracing::error!(log = %handle.name(), "the log's thread panicked, the log stops");
             let reason = "a bug: the log's thread panicked".to_owned();
             handle.set_state(State::Failed { reason });
+            // Whoever is in the queue, or comes into it before he hears of the stop, is answered.
+            refuse_rest(&queue, &handle);
         }
     }
 
@@ -226,6 +228,26 @@ fn answer_all(batch: Vec<Pending>, placed: Vec<Vec<Placed>>, published: &Arc<Pub
                 published,
             }),
         );
+    }
+}
+
+/// Refuses what comes for a log that has stopped, until the service ends.
+fn refuse_rest(queue: &Receiver<Command>, log: &SharedLog) {
+    let stopped = || {
+        Reject::new(
+            RejectKind::Unavailable,
+            "the log has stopped; restart the server",
+        )
+    };
+    for command in queue {
+        let reject = log.check_writable().err().unwrap_or_else(stopped);
+        match command {
+            Command::Append(pending) => answer(pending, Err(reject)),
+            Command::Freeze { reply, .. } => {
+                let _ = reply.send(Err(reject));
+            }
+            Command::Stop => return,
+        }
     }
 }
 
