@@ -252,6 +252,14 @@ impl Service {
     }
 }
 
+/// Whoever gives up without a stop (a start that failed half way) leaves no thread behind that holds the store: a
+/// database that is open while the process ends is torn down under the hands of its users.
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
 fn newest(logs: &[Arc<LogHandle>], dialect: Dialect, active: bool) -> Option<&Arc<LogHandle>> {
     logs.iter()
         .rev()

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use treering_api::log::{EntryId, Log as _};
+use treering_api::log::{Dialect, EntryId, Log as _, LogName};
 use treering_api::reject::RejectKind;
+use treering_server::log::recover::OpenError;
+use treering_server::service::Service;
+use treering_storage::Store;
 use treering_tlog::{LeafIndex, TreeSize};
 
 use super::broken::{Broken, Part};
-use super::support::{Submitter, World, log_name};
+use super::support::{LOG, Submitter, World, checkpoint_key, log_name};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_service_ends_its_threads() {
@@ -23,6 +26,35 @@ async fn a_dropped_service_ends_its_threads() {
     // Waits for the threads, and fails if they do not end.
     running.crash(&world);
     assert_eq!(world.check_log().size.get(), 1);
+}
+
+#[test]
+fn a_start_that_fails_half_way_lets_go_of_the_store() {
+    let world = World::with_log();
+    let running = world.start().unwrap();
+    let second = LogName::new("second").unwrap();
+    let key = checkpoint_key(&second).unwrap();
+    running
+        .service
+        .add_log(&second, Dialect::RekorV2, "second.example.org", key)
+        .unwrap();
+    running.stop();
+    let store: Arc<dyn Store> = Arc::new(world.memory.clone());
+    let held = Arc::downgrade(&store);
+    let (mut parts, _) = world.parts(store);
+    parts.keys = Box::new(|log| match log.as_str() {
+        LOG => checkpoint_key(log),
+        other => Err(format!("no key of {other}")),
+    });
+    let refused = Service::open(parts).map(|_| ()).unwrap_err();
+    assert!(
+        matches!(&refused, OpenError::Key { name, .. } if name == "second"),
+        "{refused}"
+    );
+    assert!(
+        held.upgrade().is_none(),
+        "the thread of the first log still holds the store"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
