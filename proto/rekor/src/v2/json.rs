@@ -6,9 +6,11 @@ use std::fmt;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::de::{Deserializer, Error as _, IgnoredAny, Visitor};
+use serde::de::{Deserializer, Error as _, Visitor};
 use serde::{Deserialize, de};
+use serde_json::value::RawValue;
 
+use super::create::{CreateEntry, DsseRequest, MAX_VERIFIERS};
 use super::hashedrekord::{Request, Verifier};
 use super::key_details::{KeyDetails, KeyDetailsError};
 
@@ -21,11 +23,19 @@ pub enum RequestError {
         /// What the parser says, with line and column.
         found: String,
     },
-    /// A kind of request that is not taken: an attestation is logged as the digest of its PAE.
-    #[error("expected a hashedRekordRequestV002, found a {found}")]
-    Kind {
-        /// The member found.
-        found: &'static str,
+    /// A kind of request that is not taken.
+    #[error(
+        "expected a hashedRekordRequestV002 (of an attestation: the digest of its DSSE pre-authentication encoding), found a dsseRequestV002"
+    )]
+    Dsse,
+    /// Both kinds of request at once.
+    #[error("expected one of hashedRekordRequestV002 and dsseRequestV002, found both")]
+    TwoKinds,
+    /// More verifiers than the limit.
+    #[error("expected at most {MAX_VERIFIERS} verifiers, found {found}")]
+    Verifiers {
+        /// How many.
+        found: usize,
     },
     /// A member that is absent, null or empty.
     #[error("expected {member}, found none")]
@@ -42,34 +52,83 @@ pub enum RequestError {
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Request, RequestError> {
-    if bytes.trim_ascii().is_empty() {
-        return Err(RequestError::Json {
-            found: "an empty body".into(),
-        });
-    }
-    let body: Body =
-        treering_attest::json::parse(bytes).map_err(|found| RequestError::Json { found })?;
+    let body = Body::parse(bytes)?;
     match (body.hashed_rekord, body.dsse) {
         (Some(request), None) => request.try_into(),
-        (None, None) => Err(RequestError::Missing {
-            member: "hashedRekordRequestV002",
+        (None, None) => Err(NO_REQUEST),
+        (_, Some(_)) => Err(RequestError::Dsse),
+    }
+}
+
+pub(super) fn parse_create(bytes: &[u8]) -> Result<CreateEntry, RequestError> {
+    let body = Body::parse(bytes)?;
+    match (body.hashed_rekord, body.dsse) {
+        (Some(request), None) => request.try_into().map(CreateEntry::HashedRekord),
+        (None, Some(request)) => parse_dsse(request).map(CreateEntry::Dsse),
+        (None, None) => Err(NO_REQUEST),
+        (Some(_), Some(_)) => Err(RequestError::TwoKinds),
+    }
+}
+
+const NO_REQUEST: RequestError = RequestError::Missing {
+    member: "hashedRekordRequestV002",
+};
+
+fn parse_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, RequestError> {
+    treering_attest::json::parse(bytes).map_err(|found| RequestError::Json { found })
+}
+
+fn parse_dsse(request: &RawValue) -> Result<DsseRequest, RequestError> {
+    let json: Dsse<'_> = parse_json(request.get().as_bytes())?;
+    let envelope = json.envelope.ok_or(RequestError::Missing {
+        member: "dsseRequestV002.envelope",
+    })?;
+    let verifiers = json.verifiers.unwrap_or_default();
+    match verifiers.len() {
+        0 => Err(RequestError::Missing {
+            member: "dsseRequestV002.verifiers",
         }),
-        (_, Some(_)) => Err(RequestError::Kind {
-            found: "dsseRequestV002",
+        found if found > MAX_VERIFIERS => Err(RequestError::Verifiers { found }),
+        _ => Ok(DsseRequest {
+            envelope: envelope.get().as_bytes().to_vec(),
+            verifiers: verifiers
+                .into_iter()
+                .map(VerifierJson::read)
+                .collect::<Result<_, _>>()?,
         }),
+    }
+}
+
+impl<'a> Body<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, RequestError> {
+        if bytes.trim_ascii().is_empty() {
+            return Err(RequestError::Json {
+                found: "an empty body".into(),
+            });
+        }
+        parse_json(bytes)
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Body {
+struct Body<'a> {
     #[serde(
         rename = "hashedRekordRequestV002",
         alias = "hashed_rekord_request_v002"
     )]
     hashed_rekord: Option<HashedRekord>,
     #[serde(rename = "dsseRequestV002", alias = "dsse_request_v002")]
-    dsse: Option<IgnoredAny>,
+    #[serde(borrow)]
+    dsse: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dsse<'a> {
+    #[serde(borrow)]
+    envelope: Option<&'a RawValue>,
+    verifiers: Option<Vec<VerifierJson>>,
 }
 
 #[derive(Deserialize)]
@@ -114,34 +173,41 @@ impl TryFrom<HashedRekord> for Request {
         let verifier = signature.verifier.ok_or(RequestError::Missing {
             member: "signature.verifier",
         })?;
+        let (verifier, key_details) = verifier.read()?;
         Ok(Self {
             digest: present(json.digest, "digest")?,
             signature: present(signature.content, "signature.content")?,
-            key_details: match verifier.key_details {
-                None => {
-                    return Err(RequestError::Missing {
-                        member: "signature.verifier.keyDetails",
-                    });
-                }
-                Some(EnumJson(details)) => details?,
-            },
-            verifier: match (verifier.public_key, verifier.certificate) {
-                (Some(raw), None) => Verifier::PublicKey(present(
-                    raw.raw_bytes,
-                    "signature.verifier.publicKey.rawBytes",
-                )?),
-                (None, Some(raw)) => Verifier::Certificate(present(
-                    raw.raw_bytes,
-                    "signature.verifier.x509Certificate.rawBytes",
-                )?),
-                (None, None) => {
-                    return Err(RequestError::Missing {
-                        member: "signature.verifier.publicKey or .x509Certificate",
-                    });
-                }
-                (Some(_), Some(_)) => return Err(RequestError::Both),
-            },
+            verifier,
+            key_details,
         })
+    }
+}
+
+impl VerifierJson {
+    fn read(self) -> Result<(Verifier, KeyDetails), RequestError> {
+        let key_details = match self.key_details {
+            None => {
+                return Err(RequestError::Missing {
+                    member: "verifier.keyDetails",
+                });
+            }
+            Some(EnumJson(details)) => details?,
+        };
+        let verifier = match (self.public_key, self.certificate) {
+            (Some(raw), None) => {
+                Verifier::PublicKey(present(raw.raw_bytes, "verifier.publicKey.rawBytes")?)
+            }
+            (None, Some(raw)) => {
+                Verifier::Certificate(present(raw.raw_bytes, "verifier.x509Certificate.rawBytes")?)
+            }
+            (None, None) => {
+                return Err(RequestError::Missing {
+                    member: "verifier.publicKey or .x509Certificate",
+                });
+            }
+            (Some(_), Some(_)) => return Err(RequestError::Both),
+        };
+        Ok((verifier, key_details))
     }
 }
 

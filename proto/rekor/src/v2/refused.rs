@@ -66,6 +66,14 @@ pub enum RefusedEntry {
         /// The part.
         expected: &'static str,
     },
+    /// An envelope of another number of signatures than an entry has room for.
+    #[error(
+        "expected an envelope with one signature, found {found}; log each signature as an entry of its own"
+    )]
+    Signatures {
+        /// How many.
+        found: usize,
+    },
     /// Key details that do not describe the key ([`KeyDetailsPolicy::Strict`](super::KeyDetailsPolicy)).
     #[error("expected key details {expected} for this key, found {found}")]
     KeyDetailsMismatch {
@@ -119,7 +127,9 @@ impl RefusedEntry {
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::NotASubmission { .. } | Self::Envelope(_) | Self::Bundle(_) => Refusal::Malformed,
-            Self::Missing { .. } | Self::DigestLength { .. } => Refusal::Malformed,
+            Self::Missing { .. } | Self::DigestLength { .. } | Self::Signatures { .. } => {
+                Refusal::Malformed
+            }
             Self::Key {
                 source: KeyError::Algorithm { .. } | KeyError::RsaSize { .. },
                 ..
