@@ -69,6 +69,20 @@ pub(crate) enum Mode {
     Batch,
     /// gRPC SubmitStream, one stream on each connection.
     Stream,
+    /// Rekor v2's API, of any server that has it: POST /api/v2/log/entries, one P-256 hashedrekord each, over HTTP/1.1.
+    RekorV2,
+}
+
+impl Mode {
+    /// Its name on the command line and in reports.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Batch => "batch",
+            Self::Stream => "stream",
+            Self::RekorV2 => "rekor-v2",
+        }
+    }
 }
 
 /// Which tiles are read.
@@ -109,6 +123,10 @@ pub(crate) struct SubmitArgs {
     /// The log; by default the newest active one of dialect rekor-v1, else of rekor-v2.
     #[arg(long)]
     pub(crate) log: Option<String>,
+    /// The log's key (NAME+HASH+KEY), whose name is its origin: with --mode rekor-v2, to verify with, unless --verify is 0.
+    /// The other modes take it from /v1/logs.
+    #[arg(long)]
+    pub(crate) vkey: Option<String>,
     /// Submit the envelopes of this file (see `corpus make`) instead of signing new ones.
     #[arg(long, conflicts_with_all = ["seed", "bytes", "keys"])]
     pub(crate) corpus: Option<PathBuf>,

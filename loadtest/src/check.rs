@@ -3,61 +3,24 @@
 //! signed with the log's key, and no other answer contradicts it.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use treering_api::grpc::pb;
-use treering_api::json::{BatchResponseJson, LogsJson, SubmittedJson};
-use treering_api::log::{Dialect, LogInfo, LogName, Receipt, Submitted};
-use treering_tlog::checkpoint::{Origin, open_of};
-use treering_tlog::note::VerifierKey;
+use treering_api::json::{BatchResponseJson, SubmittedJson};
+use treering_api::log::{LogName, Receipt, Submitted};
+use treering_tlog::merkle::InclusionProof;
 use treering_tlog::{Checkpoint, Hash, LeafIndex, TreeSize};
 
-use crate::connection::Target;
 use crate::corpus::Corpus;
 
+mod facts;
 mod leaf;
+mod rekor_v2;
+mod sampler;
 
-/// Decides which answers are verified: the same ones for the same seed, whatever the order in which they come.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sampler {
-    seed: u64,
-    threshold: u64,
-}
-
-impl Sampler {
-    /// Picks about that share (0 to 1) of the requests, and the first one unless the share is 0: a short run verifies
-    /// something too.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of 2^64, at least 0; 1.0 saturates"
-    )]
-    pub(crate) fn new(seed: u64, share: f64) -> Self {
-        Self {
-            seed,
-            threshold: ((share.clamp(0.0, 1.0) * 18_446_744_073_709_551_616.0) as u64)
-                .max(u64::from(share > 0.0)),
-        }
-    }
-
-    /// Whether a request is one of them.
-    pub(crate) fn picks(&self, number: u64) -> bool {
-        if number == 0 {
-            return self.threshold > 0;
-        }
-        self.threshold == u64::MAX || scramble(self.seed ^ scramble(number)) < self.threshold
-    }
-}
-
-/// The finaliser of splitmix64: a well mixed permutation of the numbers.
-pub(crate) const fn scramble(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+pub(crate) use facts::{LogFacts, LogKey};
+pub(crate) use sampler::{Sampler, scramble};
 
 /// An answer that is kept to be verified.
 #[derive(Debug)]
@@ -77,59 +40,10 @@ pub(crate) enum Answer {
     Batch(Bytes),
     /// A message of `SubmitStream`.
     Stream(Box<pb::SubmitResult>),
+    /// The body of `POST /api/v2/log/entries`.
+    RekorV2(Bytes),
     /// The body of a tile or bundle.
     Tile(Bytes),
-}
-
-/// A log as its server describes it.
-#[derive(Clone, Debug)]
-pub(crate) struct LogFacts {
-    pub(crate) name: LogName,
-    pub(crate) dialect: Dialect,
-    origin: Origin,
-    key: VerifierKey,
-}
-
-impl LogFacts {
-    /// Asks the server for its logs and takes the named one, else the server's default.
-    ///
-    /// # Errors
-    /// No answer, no such log, or a description that makes no sense.
-    pub(crate) async fn fetch(
-        target: &Target,
-        name: Option<&str>,
-        timeout: Duration,
-    ) -> anyhow::Result<Self> {
-        let body = target.get("/v1/logs", timeout).await?;
-        let logs: LogsJson =
-            serde_json::from_slice(&body).context("GET /v1/logs: not a list of logs")?;
-        Self::choose(logs.into(), name)
-    }
-
-    fn choose(logs: Vec<LogInfo>, name: Option<&str>) -> anyhow::Result<Self> {
-        let newest = |dialect| {
-            logs.iter()
-                .rev()
-                .find(|log| !log.frozen && log.dialect == dialect)
-        };
-        let chosen = match name {
-            Some(name) => logs.iter().find(|log| log.name.as_str() == name),
-            None => newest(Dialect::RekorV1).or_else(|| newest(Dialect::RekorV2)),
-        };
-        let Some(log) = chosen else {
-            bail!(
-                "expected {} on the server, found {} others",
-                name.unwrap_or("an active log"),
-                logs.len()
-            )
-        };
-        Ok(Self {
-            name: log.name.clone(),
-            dialect: log.dialect,
-            origin: Origin::new(log.origin.as_str()).context("the log's origin")?,
-            key: VerifierKey::parse(&log.vkey).context("the log's vkey")?,
-        })
-    }
 }
 
 /// What was verified, and what was wrong.
@@ -161,7 +75,9 @@ impl Verdict {
 /// Verifies the answers to submissions, one against the others too.
 #[derive(Debug)]
 pub(crate) struct Checker<'a> {
-    log: &'a LogFacts,
+    key: &'a LogKey,
+    /// What the receipts of the native API must say.
+    name: Option<&'a LogName>,
     corpus: &'a Corpus,
     /// Notes whose signature was verified: thousands of answers share one.
     opened: HashMap<String, Checkpoint>,
@@ -171,9 +87,10 @@ pub(crate) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn new(log: &'a LogFacts, corpus: &'a Corpus) -> Self {
+    pub(crate) fn new(key: &'a LogKey, name: Option<&'a LogName>, corpus: &'a Corpus) -> Self {
         Self {
-            log,
+            key,
+            name,
             corpus,
             opened: HashMap::new(),
             roots: HashMap::new(),
@@ -185,6 +102,11 @@ impl<'a> Checker<'a> {
     /// Verifies all of them.
     pub(crate) fn check(mut self, samples: Vec<Sample>) -> Verdict {
         for Sample { first, answer } in samples {
+            if let Answer::RekorV2(body) = answer {
+                let result = self.rekor_v2(first, &body);
+                self.verdict.add(&format!("envelope {first}"), result);
+                continue;
+            }
             match results(answer) {
                 Ok(results) => {
                     for (number, submitted) in (first..).zip(results) {
@@ -204,18 +126,17 @@ impl<'a> Checker<'a> {
     }
 
     fn entry(&mut self, number: u64, receipts: &[Receipt]) -> anyhow::Result<()> {
-        let envelope = self.corpus.envelope(number).context("no such envelope")?;
-        let key = &self.corpus.keys()[self.corpus.key_of(number)];
-        let expected = leaf::expected_hash(&envelope, &key.spki_der)?;
+        let (envelope, expected) = self.expected(number)?;
         let [receipt] = receipts else {
             bail!("expected 1 receipt, found {}", receipts.len())
         };
-        ensure!(
-            receipt.log == self.log.name,
-            "expected log {}, found {}",
-            self.log.name,
-            receipt.log
-        );
+        if let Some(name) = self.name {
+            ensure!(
+                receipt.log == *name,
+                "expected log {name}, found {}",
+                receipt.log
+            );
+        }
         ensure!(
             receipt.leaf_hash == expected,
             "expected leaf hash {expected}, found {}",
@@ -228,8 +149,32 @@ impl<'a> Checker<'a> {
                 "expected envelope {expected}, found {found}"
             );
         }
-        let checkpoint = self.open(&receipt.proof.checkpoint)?;
         let inclusion = &receipt.proof.inclusion;
+        ensure!(
+            receipt.index == inclusion.index,
+            "expected a proof of index {}, found one of {}",
+            receipt.index,
+            inclusion.index
+        );
+        self.included(expected, inclusion, &receipt.proof.checkpoint)
+    }
+
+    /// An envelope of the corpus, and the hash of the leaf that it must become.
+    fn expected(&self, number: u64) -> anyhow::Result<(Bytes, Hash)> {
+        let envelope = self.corpus.envelope(number).context("no such envelope")?;
+        let key = &self.corpus.keys()[self.corpus.key_of(number)];
+        let leaf = leaf::expected_hash(&envelope, &key.spki_der)?;
+        Ok((envelope, leaf))
+    }
+
+    /// Whether the proof leads from the leaf to the root that the log signed, and nothing before contradicts it.
+    fn included(
+        &mut self,
+        leaf: Hash,
+        inclusion: &InclusionProof,
+        note: &str,
+    ) -> anyhow::Result<()> {
+        let checkpoint = self.open(note)?;
         ensure!(
             checkpoint.size == inclusion.size,
             "expected a proof for size {}, found {}",
@@ -237,13 +182,13 @@ impl<'a> Checker<'a> {
             inclusion.size
         );
         inclusion
-            .verify(&expected, &checkpoint.root)
+            .verify(&leaf, &checkpoint.root)
             .context("inclusion")?;
-        let there = *self.leaves.entry(receipt.index).or_insert(expected);
+        let there = *self.leaves.entry(inclusion.index).or_insert(leaf);
         ensure!(
-            there == expected,
+            there == leaf,
             "index {} was given to another leaf too",
-            receipt.index
+            inclusion.index
         );
         Ok(())
     }
@@ -253,9 +198,7 @@ impl<'a> Checker<'a> {
         if let Some(checkpoint) = self.opened.get(note) {
             return Ok(checkpoint.clone());
         }
-        let opened =
-            open_of(note.as_bytes(), &self.log.origin, &self.log.key).context("checkpoint")?;
-        let checkpoint = opened.checkpoint().clone();
+        let checkpoint = self.key.open(note)?;
         let root = *self.roots.entry(checkpoint.size).or_insert(checkpoint.root);
         ensure!(
             root == checkpoint.root,
@@ -284,37 +227,8 @@ fn results(answer: Answer) -> anyhow::Result<Vec<Submitted>> {
             let submitted = Submitted::from(*message);
             Ok(vec![Ok(submitted?)])
         }
-        Answer::Tile(_) => bail!("expected the answer to a submission, found a tile"),
+        Answer::RekorV2(_) | Answer::Tile(_) => bail!("expected an answer of the native API"),
     }
 }
 
 const MAX_MESSAGES: usize = 5;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sampler_picks_the_first_request_unless_it_picks_none() {
-        for seed in 0..100 {
-            assert!(
-                [1e-30, 0.01, 1.0].map(|share| Sampler::new(seed, share).picks(0)) == [true; 3]
-            );
-            assert!(!Sampler::new(seed, 0.0).picks(0));
-        }
-    }
-
-    #[test]
-    fn a_sampler_picks_its_share_and_always_the_same() {
-        let sampler = Sampler::new(7, 0.01);
-        let picked = (0..100_000).filter(|&number| sampler.picks(number)).count();
-        assert!((900..1100).contains(&picked), "{picked}");
-        let again = Sampler::new(7, 0.01);
-        assert!((0..10_000).all(|number| sampler.picks(number) == again.picks(number)));
-        assert!((0..10_000).all(
-            |number| Sampler::new(7, 1.0).picks(number) && !Sampler::new(7, 0.0).picks(number)
-        ));
-        let other = Sampler::new(8, 0.01);
-        assert!((0..10_000).any(|number| sampler.picks(number) != other.picks(number)));
-    }
-}

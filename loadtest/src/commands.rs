@@ -1,28 +1,23 @@
 //! The commands: prepare, run, verify, report.
 
-use std::num::NonZeroU64;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use tokio::runtime::Builder;
-use treering_api::log::Dialect;
 
-use crate::args::{
-    Command, ContentArgs, CorpusCommand, LoadArgs, Mode, SubmitArgs, TilesArgs, Usage,
-};
-use crate::check::{Checker, LogFacts, Sampler, Verdict};
+use crate::args::{Command, ContentArgs, CorpusCommand, LoadArgs, TilesArgs, Usage};
+use crate::check::{Sampler, Verdict};
 use crate::connection::Target;
 use crate::corpus::{Corpus, CorpusSpec};
 use crate::drive::{self, Client, Http, Load};
 use crate::histogram::Tally;
-use crate::process::{Usage as ProcessUsage, disk_bytes};
+use crate::process::Usage as ProcessUsage;
 use crate::read::{FullTiles, TileChecker, Tiles, fetch_checkpoint};
 use crate::report::{Cost, Disk, Report, Setup};
 use crate::schedule::{Pace, Schedule};
-use crate::stream::Streams;
-use crate::submit::{Batch, Single, Source};
+
+mod submit;
 
 /// Runs a command. The exit status.
 ///
@@ -30,7 +25,7 @@ use crate::submit::{Batch, Single, Source};
 /// [`Usage`], or whatever kept the run from coming about.
 pub(crate) fn run(command: Command) -> anyhow::Result<u8> {
     match command {
-        Command::Submit(args) => submit(&args),
+        Command::Submit(args) => submit::run(&args),
         Command::Tiles(args) => tiles(&args),
         Command::Corpus(CorpusCommand::Make {
             out,
@@ -41,65 +36,6 @@ pub(crate) fn run(command: Command) -> anyhow::Result<u8> {
             Ok(0)
         }
     }
-}
-
-fn submit(args: &SubmitArgs) -> anyhow::Result<u8> {
-    let load = &args.load;
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot make a runtime")?;
-    let target = runtime.block_on(Target::resolve(&load.url))?;
-    let facts = runtime.block_on(LogFacts::fetch(&target, args.log.as_deref(), load.timeout))?;
-    if load.verify > 0.0 && facts.dialect != Dialect::RekorV2 {
-        let found = format!("{} of log {}", facts.dialect, facts.name);
-        return Err(Usage(anyhow!("--verify: expected a log of dialect rekor-v2, whose leaves can be rebuilt here, found {found}")).into());
-    }
-    let corpus = Arc::new(corpus(args)?);
-    let entries = entries(args, &corpus)?;
-    let per_request = if args.mode == Mode::Batch {
-        args.batch
-    } else {
-        1
-    };
-    let plan = plan(load, entries, per_request);
-    let source = Source {
-        corpus: Arc::clone(&corpus),
-        first: args.first,
-        sampler: Sampler::new(corpus.spec().seed, load.verify),
-    };
-    let before = args.dir.as_deref().map(disk_bytes).transpose()?;
-    let measured = match args.mode {
-        Mode::Single => {
-            let exchange = Single::new(source, target.clone(), &facts.name)?;
-            measure(load, &plan, Http::new(target, exchange))?
-        }
-        Mode::Batch => {
-            let exchange = Batch::new(source, target.clone(), &facts.name, per_request, entries)?;
-            measure(load, &plan, Http::new(target, exchange))?
-        }
-        Mode::Stream => {
-            let in_flight = usize::try_from(args.in_flight)?;
-            measure(
-                load,
-                &plan,
-                Streams::new(source, &target, facts.name.clone(), in_flight)?,
-            )?
-        }
-    };
-    let disk = before
-        .zip(args.dir.as_deref())
-        .map(|(before, dir)| anyhow::Ok((before, disk_bytes(dir)?)))
-        .transpose()?;
-    let disk = disk.map(|(before, after)| Disk::between(before, after, measured.tally.fresh));
-    let name = match args.mode {
-        Mode::Single => "single",
-        Mode::Batch => "batch",
-        Mode::Stream => "stream",
-    };
-    measured.finish(load, name, disk, |samples| {
-        Checker::new(&facts, &corpus).check(samples)
-    })
 }
 
 fn tiles(args: &TilesArgs) -> anyhow::Result<u8> {
@@ -141,31 +77,6 @@ fn tiles(args: &TilesArgs) -> anyhow::Result<u8> {
     })
 }
 
-/// The envelopes: those of the file, or as many new ones as the run can need.
-fn corpus(args: &SubmitArgs) -> anyhow::Result<Corpus> {
-    if let Some(path) = &args.corpus {
-        return load_corpus(path);
-    }
-    let Some(count) = args.count.map(NonZeroU64::get).or_else(|| due(&args.load)) else {
-        return Err(Usage(anyhow!(
-            "--rate max: expected --count or --corpus, found neither"
-        ))
-        .into());
-    };
-    make(args.content, count.saturating_add(args.first))
-}
-
-fn load_corpus(path: &Path) -> anyhow::Result<Corpus> {
-    let corpus = Corpus::load(path)?;
-    eprintln!(
-        "corpus: {} envelopes, {} bytes, from {}",
-        corpus.len(),
-        corpus.total_bytes(),
-        path.display()
-    );
-    Ok(corpus)
-}
-
 fn make(content: ContentArgs, count: u64) -> anyhow::Result<Corpus> {
     let spec = CorpusSpec {
         seed: content.seed,
@@ -174,9 +85,8 @@ fn make(content: ContentArgs, count: u64) -> anyhow::Result<Corpus> {
         count,
     };
     spec.validate().map_err(Usage)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let shown = AtomicU64::new(0);
-    let corpus = Corpus::generate(spec, threads, &|done| {
+    let corpus = Corpus::generate(spec, threads(), &|done| {
         let tenth = done * 10 / count;
         if shown.fetch_max(tenth, Ordering::Relaxed) < tenth {
             eprintln!("corpus: {done} of {count} envelopes signed");
@@ -185,20 +95,9 @@ fn make(content: ContentArgs, count: u64) -> anyhow::Result<Corpus> {
     Ok(corpus)
 }
 
-/// How many entries the run may submit.
-fn entries(args: &SubmitArgs, corpus: &Corpus) -> anyhow::Result<u64> {
-    let available = corpus.len().saturating_sub(args.first);
-    if available == 0 {
-        return Err(Usage(anyhow!(
-            "--first: expected less than the {} envelopes of the corpus, found {}",
-            corpus.len(),
-            args.first
-        ))
-        .into());
-    }
-    Ok(args
-        .count
-        .map_or(available, |count| available.min(count.get())))
+/// For what is done before the run: all that the machine has.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What an open loop sends in its time, rounded up.

@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use crate::connection::{Connection, Target};
+use crate::files;
 use crate::histogram::{Failure, Outcome, Tally};
 use crate::schedule::{Dispenser, Member, Schedule, Slot, Team};
 
@@ -84,8 +85,9 @@ pub(crate) trait Exchange: Send + Sync + 'static {
 /// Runs the load to its end. The tally, and how many requests of an open loop were never sent.
 ///
 /// # Errors
-/// A connection could not be opened at the start, or the machine has no more threads.
+/// A connection could not be opened at the start, or the machine has no more threads or too few open files.
 pub(crate) fn run<C: Client>(load: &Load, client: &Arc<C>) -> anyhow::Result<(Tally, u64)> {
+    files::allow(load.connections, load.threads)?;
     let mut teams = Vec::new();
     for thread in 0..load.threads {
         let share =

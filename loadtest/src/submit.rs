@@ -248,7 +248,7 @@ pub(crate) fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     }
 }
 
-fn is_object(body: &[u8]) -> bool {
+pub(crate) fn is_object(body: &[u8]) -> bool {
     body.first() == Some(&b'{') && body.last() == Some(&b'}')
 }
 

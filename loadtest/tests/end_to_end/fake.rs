@@ -26,7 +26,7 @@ use treering_tlog::note::{KeyName, NoteSigner};
 use treering_tlog::tile::{HashTile, Tile};
 use treering_tlog::{CompactRange, Growth, Hash, LeafIndex, entry_bundle};
 
-use crate::fake_grpc;
+use crate::{fake_grpc, fake_rekor_v2};
 
 /// What is wrong with the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,10 @@ pub(crate) enum Fault {
     Envelope(u64),
     /// The same with a checkpoint that somebody else signed.
     Signature(u64),
+    /// The same with the id of another log (Rekor v2).
+    LogId(u64),
+    /// The same with a root beside the checkpoint's (Rekor v2).
+    Root(u64),
     /// That submission is answered late, and all others wait for it.
     Stall(u64, Duration),
     /// No submission is ever answered.
@@ -57,9 +61,9 @@ pub(crate) enum Fault {
 
 /// The log.
 pub(crate) struct Fake {
-    fault: Fault,
-    signer: NoteSigner,
-    stranger: NoteSigner,
+    pub(crate) fault: Fault,
+    pub(crate) signer: NoteSigner,
+    pub(crate) stranger: NoteSigner,
     tree: Mutex<Tree>,
     /// Held while a submission stalls.
     turn: tokio::sync::Mutex<u64>,
@@ -123,6 +127,7 @@ fn router(fake: Arc<Fake>) -> Router {
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*rest}", get(tile))
         .with_state(Arc::clone(&fake))
+        .merge(fake_rekor_v2::router(Arc::clone(&fake)))
         .merge(fake_grpc::router(fake))
 }
 
@@ -141,7 +146,12 @@ impl Fake {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn append(&self, leaf: Vec<u8>) -> LeafIndex {
+    /// Where a leaf is.
+    pub(crate) fn find(&self, leaf: &Hash) -> Option<LeafIndex> {
+        self.tree().by_hash.get(leaf).copied()
+    }
+
+    pub(crate) fn append(&self, leaf: Vec<u8>) -> LeafIndex {
         let mut tree = self.tree();
         let (hash, index) = (Hash::leaf(&leaf), tree.edge.size().next_index());
         tree.edge.append(hash);
@@ -152,6 +162,12 @@ impl Fake {
 
     /// Waits for its turn, then logs one submission.
     pub(crate) async fn submit(&self, submission: Submission) -> Submitted {
+        self.admit().await?;
+        Ok(vec![self.sequence(&submission)?])
+    }
+
+    /// Waits for its turn, and is refused, held up or kept for ever if that is what is wrong with the log.
+    pub(crate) async fn admit(&self) -> Result<(), Reject> {
         let mut turn = self.turn.lock().await;
         let number = *turn;
         *turn += 1;
@@ -163,8 +179,7 @@ impl Fake {
             }
             _ => {}
         }
-        drop(turn);
-        Ok(vec![self.sequence(&submission)?])
+        Ok(())
     }
 
     fn sequence(&self, submission: &Submission) -> Result<Receipt, Reject> {
@@ -184,7 +199,7 @@ impl Fake {
             .map_err(|e| wrong(e.to_string()))?
             .into_leaf();
         let leaf_hash = Hash::leaf(&leaf);
-        let known = self.tree().by_hash.get(&leaf_hash).copied();
+        let known = self.find(&leaf_hash);
         let index = known.unwrap_or_else(|| self.append(leaf));
         Ok(self.receipt(
             index,
@@ -194,7 +209,8 @@ impl Fake {
         ))
     }
 
-    fn receipt(
+    /// The answer about a leaf, with the lie about it if there is one.
+    pub(crate) fn receipt(
         &self,
         index: LeafIndex,
         leaf_hash: Hash,
@@ -230,6 +246,11 @@ impl Fake {
                 checkpoint: self.note(signer),
             },
         }
+    }
+
+    /// The root of the present tree.
+    pub(crate) fn root(&self) -> Hash {
+        self.tree().edge.root()
     }
 
     fn growth(&self) -> Growth {

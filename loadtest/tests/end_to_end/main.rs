@@ -6,6 +6,9 @@
 
 mod fake;
 mod fake_grpc;
+mod fake_rekor_v2;
+mod files;
+mod rekor_v2;
 mod submit;
 mod tiles;
 mod usage;

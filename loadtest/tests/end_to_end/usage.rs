@@ -5,7 +5,13 @@ use crate::loadtest;
 #[test]
 fn what_cannot_be_asked_for_ends_with_status_2() {
     let url = "http://127.0.0.1:1";
-    let wrong: [&[&str]; 8] = [
+    let rekor_v2 = ["submit", "--url", url, "--mode", "rekor-v2", "--count", "1"];
+    let vkey = "log.example+c93c3a3b+AaVUZ5wOMXZsw4kZtHwyJZZqXXBKqXnXvBVh8uYpXbRb";
+    let wrong: [&[&str]; 12] = [
+        &rekor_v2,
+        &[&rekor_v2[..], &["--vkey", "log.example"]].concat(),
+        &[&rekor_v2[..], &["--verify", "0", "--log", "main"]].concat(),
+        &["submit", "--url", url, "--count", "1", "--vkey", vkey],
         &[],
         &["submit"],
         &["submit", "--url", "https://127.0.0.1:1"],
