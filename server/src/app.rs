@@ -29,7 +29,7 @@ use crate::limits::Limits;
 use crate::log::admission::FreeDisk;
 use crate::log::recover::OpenError;
 use crate::metrics::Metrics;
-use crate::service::{Service, ServiceParts};
+use crate::service::{RekorV2Rules, Service, ServiceParts};
 use crate::trust::{Services, Trust, TrustedLog, VKEY_SUFFIX};
 
 /// How old the size of the store may be: finding it walks over every file of the data directory.
@@ -295,6 +295,21 @@ impl App {
     #[must_use]
     pub fn trust(&self) -> Arc<Trust> {
         self.trust.load_full()
+    }
+
+    /// What is allowed at the doors of Rekor v2.
+    #[must_use]
+    pub fn rekor_v2_rules(&self) -> RekorV2Rules {
+        self.config.lock().rekor_v2
+    }
+
+    /// Where clients reach the Rekor v2 API of a log.
+    #[must_use]
+    pub fn url_of(&self, log: &str) -> String {
+        let config = self.config.lock();
+        let url = LogName::new(log).ok();
+        url.map_or(&config.url, |name| config.url_of(&name))
+            .to_string()
     }
 
     /// The bounds.

@@ -14,12 +14,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use treering_api::log::LogName;
+use treering_rekor::v2::KeyDetailsPolicy;
 
 pub use fields::{FIELDS, Field, commented};
 pub use reader::{ConfigError, File};
 pub use url::ServerUrl;
 
 use crate::limits::Limits;
+use crate::service::RekorV2Rules;
 pub(crate) use reader::LOG_LEVEL;
 use reader::Reader;
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// The URLs of logs that have their own.
     pub log_urls: BTreeMap<LogName, ServerUrl>,
+    /// What is allowed at the doors of Rekor v2.
+    pub rekor_v2: RekorV2Rules,
     /// The bounds of the write path.
     pub limits: Limits,
     /// The bounds of connections.
@@ -121,6 +125,7 @@ impl Config {
             listen: reader.address("listen", fields::LISTEN),
             admin_listen: reader.address("admin_listen", fields::ADMIN_LISTEN),
             log_urls: reader.log_urls(),
+            rekor_v2: read_rekor_v2(&mut reader),
             limits: read_limits(&mut reader),
             http: HttpLimits::read(&mut reader),
             storage: StorageConfig::read(&mut reader),
@@ -161,6 +166,17 @@ impl Config {
                 );
             }
         }
+    }
+}
+
+fn read_rekor_v2(reader: &mut Reader) -> RekorV2Rules {
+    RekorV2Rules {
+        dsse_requests: reader.boolean("rekor_v2.dsse_requests", false),
+        key_details: if reader.boolean("rekor_v2.any_key_details", false) {
+            KeyDetailsPolicy::Lenient
+        } else {
+            KeyDetailsPolicy::Strict
+        },
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod make;
 pub mod otlp;
+mod rekor_v2;
 mod route;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use prometheus::{
 use treering_api::log::LogName;
 use treering_api::reject::RejectKind;
 
+pub use rekor_v2::RekorV2Metrics;
 pub use route::{Route, StatusClass};
 
 /// Brings the gauges up to date that nobody sets when they change; called before every reading.
@@ -30,6 +32,7 @@ pub struct Metrics {
     registry: Registry,
     doors: Doors,
     work: Work,
+    rekor_v2: RekorV2Metrics,
     per_log: PerLog,
     logs: RwLock<BTreeMap<String, LogMetrics>>,
     probe: Mutex<Option<Probe>>,
@@ -111,10 +114,11 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
-        make::build_info(&registry);
+        make::info(&registry, "treering_build_info");
         Self {
             doors: Doors::new(&registry),
             work: Work::new(&registry),
+            rekor_v2: RekorV2Metrics::new(&registry),
             per_log: PerLog::new(&registry),
             logs: RwLock::default(),
             probe: Mutex::new(None),
@@ -132,6 +136,12 @@ impl Metrics {
                 .or_insert_with(|| self.per_log.handles(name.as_str()))
                 .clone()
         })
+    }
+
+    /// What rekor-tiles counts.
+    #[must_use]
+    pub const fn rekor_v2(&self) -> &RekorV2Metrics {
+        &self.rekor_v2
     }
 
     /// A request was answered, after that time to the head of the answer.

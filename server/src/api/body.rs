@@ -26,6 +26,9 @@ use super::budget::{Budget, Held, Pace};
 /// What of a body without a length is kept in memory, in bytes. As much as the store keeps inline.
 const IN_MEMORY_MAX: usize = treering_storage::envelopes::INLINE_MAX;
 
+/// What is taken in of a refused body, in bytes.
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
+
 /// A bound, and the setting that an operator would change.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
@@ -142,7 +145,10 @@ impl BodyReader {
             held: self.budget.hold(),
         };
         match content_length(headers)? {
-            Some(len) if len > limit.bytes as u64 => Err(limit.exceeded(len)),
+            Some(len) if len > limit.bytes as u64 => {
+                self.linger(incoming);
+                Err(limit.exceeded(len))
+            }
             Some(len) => {
                 let len = usize::try_from(len).map_err(|_| limit.exceeded(len))?;
                 read_exactly(incoming, len).await
@@ -151,10 +157,30 @@ impl BodyReader {
         }
     }
 
+    /// Takes in what still comes of a refused body, and forgets it: many clients send all of it before they look at the
+    /// answer, and a closed connection would tell them nothing. Ends with the body, the bytes or the time.
+    fn linger(&self, mut incoming: Incoming) {
+        let deadline = tokio::time::Instant::now() + self.timeout;
+        tokio::spawn(async move {
+            let mut left = LINGER_BYTES;
+            let take_in = async {
+                while let Ok(Some(data)) = incoming.next().await {
+                    left = left.saturating_sub(data.len());
+                    if left == 0 {
+                        return;
+                    }
+                }
+            };
+            // Late or not, the answer is out.
+            let _ = tokio::time::timeout_at(deadline, take_in).await;
+        });
+    }
+
     async fn read_counted(&self, mut incoming: Incoming, limit: Limit) -> Result<ReadBody, Reject> {
         let mut start = BytesMut::new();
         while let Some(data) = incoming.next().await? {
             if data.len() > limit.bytes.saturating_sub(start.len()) {
+                self.linger(incoming);
                 return Err(limit.exceeded("more"));
             }
             incoming.held.take(data.len())?;
@@ -189,6 +215,7 @@ impl BodyReader {
         drop(start);
         while let Some(data) = incoming.next().await? {
             if data.len() > limit.bytes - len {
+                self.linger(incoming);
                 return Err(limit.exceeded("more"));
             }
             incoming.held.take(data.len())?;

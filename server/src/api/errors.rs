@@ -1,11 +1,14 @@
 //! Refusals as each door writes them. A kind has one row (`treering_api::reject`); nothing here chooses a status.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
+use tower_http::catch_panic::ResponseForPanic;
 use treering_api::json::ErrorJson;
 use treering_api::reject::{Reject, RejectKind};
 
@@ -78,13 +81,29 @@ pub async fn wrong_method(method: Method, uri: Uri) -> Response {
     with_status(reject, StatusCode::METHOD_NOT_ALLOWED)
 }
 
-/// A handler panicked: a bug, of which the panic's own message in the log says more.
-pub fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
-    Refusal(Reject::new(
-        RejectKind::Internal,
-        "a bug of the server; its log says more",
-    ))
-    .into_response()
+/// What becomes of a handler that panicked: a bug, of which the panic's own message in the log says more.
+#[derive(Clone)]
+pub struct Panicked(Arc<Metrics>);
+
+impl Panicked {
+    /// Counts there.
+    #[must_use]
+    pub fn new(metrics: &Arc<Metrics>) -> Self {
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl ResponseForPanic for Panicked {
+    type ResponseBody = Body;
+
+    fn response_for_panic(&mut self, _: Box<dyn Any + Send + 'static>) -> Response {
+        self.0.rekor_v2().panicked();
+        Refusal(Reject::new(
+            RejectKind::Internal,
+            "a bug of the server; its log says more",
+        ))
+        .into_response()
+    }
 }
 
 /// Whether a request is a gRPC call.

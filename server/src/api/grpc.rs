@@ -14,11 +14,13 @@ use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::BodyExt as _;
-use hyper::body::Frame;
+use hyper::body::{Frame, SizeHint};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Code, Request, Status, Streaming, async_trait};
 use treering_api::Log as _;
 use treering_api::grpc::pb::log_server::{Log, LogServer};
+use treering_api::grpc::rekor_v2::DESCRIPTOR as REKOR_V2_DESCRIPTOR;
+use treering_api::grpc::rekor_v2::rekor_server::RekorServer;
 use treering_api::grpc::{DESCRIPTOR, REJECT_KEY, pb};
 use treering_api::log::LogName;
 use treering_api::reject::{Reject, RejectKind};
@@ -28,6 +30,7 @@ use super::budget::{Held, owned};
 use super::errors::note;
 use super::metered::Metered;
 use super::outgoing::Outgoing;
+use super::rekor_v2::grpc::{self as rekor_v2, Authority};
 use crate::app::App;
 use crate::metrics::Route;
 
@@ -53,22 +56,31 @@ pub fn routes(api: Api) -> Router {
         outgoing: Arc::clone(&api.outgoing),
     })
     .max_decoding_message_size(largest.saturating_add(MESSAGE_OVERHEAD));
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTOR)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .expect("the descriptor sets were made by the build and are whole");
+    let whole = "the descriptor sets were made by the build and are whole";
     tonic::service::Routes::new(log)
+        .add_service(rekor_v2::server(api.clone()))
         .add_service(health(app))
-        .add_service(reflection)
+        .add_service(reflection().build_v1().expect(whole))
+        .add_service(reflection().build_v1alpha().expect(whole))
         .prepare()
         .into_axum_router()
         .layer(from_fn_with_state(api, meter))
 }
 
+/// What the reflection service of either version tells.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTOR)
+        .register_encoded_file_descriptor_set(REKOR_V2_DESCRIPTOR)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
 /// Counts the bodies of a call in both directions.
 async fn meter(State(api): State<Api>, request: axum::extract::Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    if let Some(authority) = authority(&head) {
+        head.extensions.insert(Authority(authority));
+    }
     let body = Body::new(Metered::new(&api, head.uri.path(), body));
     let mut response = next.run(http::Request::from_parts(head, body)).await;
     match response.extensions_mut().remove::<Arc<Held>>() {
@@ -81,6 +93,13 @@ async fn meter(State(api): State<Api>, request: axum::extract::Request, next: Ne
     }
 }
 
+/// The host that a call came to.
+fn authority(head: &http::request::Parts) -> Option<String> {
+    let uri = head.uri.authority().map(http::uri::Authority::as_str);
+    let host = || head.headers.get(http::header::HOST)?.to_str().ok();
+    uri.or_else(host).map(str::to_owned)
+}
+
 /// Serving until the server begins to stop.
 fn health(
     app: &Arc<App>,
@@ -89,8 +108,12 @@ fn health(
     let closing = app.closing().clone();
     tokio::spawn(async move {
         reporter.set_serving::<LogServer<Door>>().await;
+        reporter.set_serving::<RekorServer<rekor_v2::Door>>().await;
         closing.cancelled().await;
         reporter.set_not_serving::<LogServer<Door>>().await;
+        reporter
+            .set_not_serving::<RekorServer<rekor_v2::Door>>()
+            .await;
         reporter
             .set_service_status("", tonic_health::ServingStatus::NotServing)
             .await;
@@ -334,6 +357,9 @@ impl Log for Door {
 /// What tonic itself refuses (a message over the limit, or one that is no such message) gets a row like every other
 /// refusal; and the endless streams of the health service end when the server stops.
 pub(super) fn finish(app: &App, route: Route, response: Response) -> Response {
+    if route == Route::GrpcRekorV2 {
+        return rekor_v2::finish(app, response);
+    }
     if let Some(reject) = tonics_own(&response) {
         note(app.metrics(), &reject);
         return Status::from(reject).into_http();
@@ -387,5 +413,14 @@ impl HttpBody for UntilClosing {
         // Of ASCII text only, so this cannot fail.
         let _ = Status::unavailable("the server is stopping").add_header(&mut trailers);
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+
+    /// So that a status without a message stays one frame, as gRPC wants it.
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
     }
 }

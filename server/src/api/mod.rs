@@ -13,6 +13,7 @@ pub mod observe;
 pub mod outgoing;
 pub mod paths;
 pub mod query;
+pub mod rekor_v2;
 pub mod tiles;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use treering_api::log::Dialect;
 
 use crate::app::App;
 use crate::log::LogHandle;
-use crate::service::Service;
+use crate::service::{RekorV2Rules, Service};
 use body::BodyReader;
 use outgoing::Outgoing;
 
@@ -38,6 +39,7 @@ pub struct Api {
     app: Arc<App>,
     bodies: Arc<BodyReader>,
     outgoing: Arc<Outgoing>,
+    rekor_v2_rules: RekorV2Rules,
 }
 
 impl Api {
@@ -51,6 +53,7 @@ impl Api {
         ));
         let outgoing = Arc::new(Outgoing::new(app.limits().max_bytes_in_flight));
         Self {
+            rekor_v2_rules: app.rekor_v2_rules(),
             app,
             bodies,
             outgoing,
@@ -85,6 +88,7 @@ pub fn router(app: Arc<App>, body_timeout: Duration) -> Router {
     let api = Api::new(Arc::clone(&app), body_timeout);
     let http = native::routes()
         .merge(tiles::routes())
+        .merge(rekor_v2::rest::routes())
         .with_state(api.clone());
     http.merge(grpc::routes(api))
         // After the merge: tonic's routes bring a fallback of their own that answers 200 to everything.
@@ -93,7 +97,7 @@ pub fn router(app: Arc<App>, body_timeout: Duration) -> Router {
         // axum's own limit of 2 MB; bodies are bounded by `body`, and gRPC messages by their own limit.
         .layer(DefaultBodyLimit::disable())
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(
-            errors::panicked,
+            errors::Panicked::new(app.metrics()),
         ))
         .layer(from_fn_with_state(app, observe::observe))
         .layer(from_fn(cors::cors))

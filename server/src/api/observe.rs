@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::StatusCode;
+use http::{Method, StatusCode, header};
 use tonic::{Code, Status};
 use tracing::{Instrument, Span, field};
 use treering_api::grpc::REJECT_KEY;
@@ -22,6 +22,7 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
         request.extensions().get().map(MatchedPath::as_str),
         request.uri().path(),
     );
+    let rekor_v2 = RekorV2Call::of(&request);
     let begin = app.clock().monotonic();
     let span = tracing::info_span!("request", otel.kind = "server", route = route.label(), method = %request.method(), status = field::Empty, otel.status_code = field::Empty);
     async {
@@ -43,10 +44,33 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
         let elapsed = app.clock().monotonic().saturating_sub(begin);
         app.metrics()
             .request(route, StatusClass::of(status), elapsed);
+        if let Some(call) = rekor_v2 {
+            let metrics = app.metrics().rekor_v2();
+            metrics.answered(status, &call.method, call.bytes, elapsed);
+        }
         response
     }
     .instrument(span)
     .await
+}
+
+/// An HTTP request that rekor-tiles would count too.
+struct RekorV2Call {
+    method: Method,
+    bytes: u64,
+}
+
+impl RekorV2Call {
+    fn of(request: &Request) -> Option<Self> {
+        let path = request.uri().path();
+        let counted = path.starts_with("/api/v2/") || path == "/healthz";
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        counted.then(|| Self {
+            method: request.method().clone(),
+            bytes: length.unwrap_or(0),
+        })
+    }
 }
 
 /// The status of an answer, for gRPC that of the other door's answer to the same.
@@ -56,6 +80,7 @@ fn status_of(response: &Response) -> StatusCode {
     };
     match status.code() {
         Code::Ok => StatusCode::OK,
+        Code::AlreadyExists => StatusCode::CONFLICT,
         _ if status.metadata().contains_key(REJECT_KEY) => Reject::from(status).kind.wire().status,
         Code::Unimplemented => StatusCode::NOT_FOUND,
         _ => RejectKind::Internal.wire().status,
@@ -65,7 +90,7 @@ fn status_of(response: &Response) -> StatusCode {
 const fn is_grpc(route: Route) -> bool {
     matches!(
         route,
-        Route::GrpcSubmit | Route::GrpcRead | Route::GrpcOther
+        Route::GrpcSubmit | Route::GrpcRead | Route::GrpcRekorV2 | Route::GrpcOther
     )
 }
 
@@ -85,6 +110,8 @@ fn route_of(pattern: Option<&str>, path: &str) -> Route {
         "/v1/envelopes/{sha256}" => Route::Envelope,
         "/v1/openapi.json" => Route::OpenApi,
         "/v1/{file}" => Route::Trust,
+        "/api/v2/log/entries" => Route::RekorV2Create,
+        "/api/v2/{*rest}" | "/healthz" => Route::RekorV2Other,
         _ if pattern.ends_with("/checkpoint") => Route::TileCheckpoint,
         _ if pattern.ends_with("/tile/{*rest}") && path.contains("/tile/entries/") => {
             Route::EntryBundle
@@ -94,6 +121,7 @@ fn route_of(pattern: Option<&str>, path: &str) -> Route {
             Route::GrpcSubmit
         }
         _ if pattern.starts_with("/treering.v1.Log/") => Route::GrpcRead,
+        _ if pattern.starts_with("/dev.sigstore.rekor.v2.Rekor/") => Route::GrpcRekorV2,
         _ if pattern.starts_with("/grpc.") => Route::GrpcOther,
         _ => Route::Unknown,
     }

@@ -93,7 +93,7 @@ async fn tile_at(
 }
 
 /// From memory, or from the store on a thread that may block.
-async fn read(log: Arc<LogHandle>, tile: Tile) -> Result<Option<Bytes>, Reject> {
+pub(super) async fn read(log: Arc<LogHandle>, tile: Tile) -> Result<Option<Bytes>, Reject> {
     match log.tile_at_hand(tile) {
         AtHand::Bytes(bytes) => return Ok(Some(bytes)),
         AtHand::Nothing => return Ok(None),
@@ -132,7 +132,7 @@ fn resolve<'a>(
 }
 
 /// Whether the published tree has that tile in that width.
-fn exists(log: &LogHandle, tile: Tile) -> bool {
+pub(super) fn exists(log: &LogHandle, tile: Tile) -> bool {
     let (level, index, width) = match tile {
         Tile::Hash {
             level,
@@ -152,7 +152,7 @@ fn etag(log: &LogHandle, path: &str) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
-fn no_such(path: &str) -> Reject {
+pub(super) fn no_such(path: &str) -> Reject {
     let path: String = path.chars().take(ECHO).collect();
     Reject::new(RejectKind::NotFound, format!("no such tile: {path:?}"))
 }

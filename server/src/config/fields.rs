@@ -58,6 +58,18 @@ pub const FIELDS: &[Field] = &[
         "Where /livez, /readyz, /metrics and the log commands listen. Danger: whoever reaches it can freeze a log.",
     ),
     field(
+        "rekor_v2.dsse_requests",
+        "false",
+        "Take a dsseRequestV002 (sigstore-js still sends it) and log it as the hashedrekord over the envelope's \
+         pre-authentication encoding, which is what verifiers look for. Otherwise it is refused, as by rekor-tiles.",
+    ),
+    field(
+        "rekor_v2.any_key_details",
+        "false",
+        "Take key details that do not describe the key, as rekor-tiles does (sigstore-js writes P-256 for every \
+         certificate). Danger: clients that choose the algorithm by them cannot verify such an entry.",
+    ),
+    field(
         "limits.max_envelope_bytes",
         "\"64MiB\"",
         "The largest envelope, in bytes (KiB, MiB and GiB may stand behind the number, as in all sizes). Cost: memory \

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 use treering_api::reject::Reject;
 use treering_rekor::Canonical;
@@ -37,8 +38,10 @@ pub struct Pending {
 }
 
 /// Where an entry stands in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
+    /// The leaf.
+    pub leaf: Bytes,
     /// Its index.
     pub index: LeafIndex,
     /// Its leaf hash.
@@ -73,6 +76,7 @@ pub fn plan(
         let mut places = Vec::with_capacity(pending.entries.len());
         for entry in pending.entries.drain(..) {
             let leaf_hash = entry.canonical.leaf_hash();
+            let leaf = Bytes::from(entry.canonical.into_leaf());
             let before = known
                 .next()
                 .flatten()
@@ -82,12 +86,13 @@ pub fn plan(
                 fresh.insert(leaf_hash, index);
                 next = following(next);
                 records.push(RecordEntry {
-                    leaf: entry.canonical.into_leaf().into(),
+                    leaf: leaf.clone(),
                     leaf_hash,
                     envelope: entry.envelope,
                 });
             }
             places.push(Placed {
+                leaf,
                 index,
                 leaf_hash,
                 duplicate: before.is_some(),

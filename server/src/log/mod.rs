@@ -41,6 +41,8 @@ pub struct LogIdentity {
     pub origin: String,
     /// Its checkpoint key in C2SP's vkey form.
     pub vkey: String,
+    /// The whole C2SP id of that key.
+    pub key_id: [u8; 32],
 }
 
 /// Whether a log takes entries.
@@ -131,6 +133,12 @@ impl SharedLog {
     #[must_use]
     pub fn vkey(&self) -> &str {
         &self.identity.vkey
+    }
+
+    /// The whole C2SP id of its checkpoint key, which Rekor v2 calls the log id.
+    #[must_use]
+    pub fn key_id(&self) -> &[u8; 32] {
+        &self.identity.key_id
     }
 
     /// Whether it takes entries.
@@ -299,6 +307,7 @@ mod tests {
             dialect: Dialect::RekorV2,
             origin: "log.example.org".to_owned(),
             vkey: signer.verifier().to_string(),
+            key_id: signer.verifier().full_id(),
         };
         let published = Published {
             note,

@@ -2,8 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 /// The upper bounds of request times, in seconds: from a cached tile to a call that waits for a checkpoint.
@@ -35,17 +35,18 @@ fn registered<C: Collector + Clone + 'static>(
     collector
 }
 
-pub(super) fn build_info(registry: &Registry) {
+pub(super) fn info(registry: &Registry, name: &str) {
     let info = GaugeVec::new(
-        Opts::new(
-            "treering_build_info",
-            "always 1; the label says which build runs",
-        ),
+        Opts::new(name, "always 1; the label says which build runs"),
         &["version"],
     );
     registered(registry, info)
         .with_label_values(&[env!("CARGO_PKG_VERSION")])
         .set(1.0);
+}
+
+pub(super) fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    registered(registry, IntCounter::new(name, help))
 }
 
 pub(super) fn counters(

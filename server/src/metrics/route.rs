@@ -23,6 +23,10 @@ pub enum Route {
     Trust,
     /// `GET /v1/openapi.json`.
     OpenApi,
+    /// `POST /api/v2/log/entries`.
+    RekorV2Create,
+    /// Any other path under `/api/v2`, and `/healthz`.
+    RekorV2Other,
     /// `checkpoint` of a log's tile URLs.
     TileCheckpoint,
     /// `tile/...` of a log's tile URLs: a hash tile.
@@ -33,6 +37,8 @@ pub enum Route {
     GrpcSubmit,
     /// The methods of `treering.v1.Log` that read.
     GrpcRead,
+    /// The methods of `dev.sigstore.rekor.v2.Rekor`.
+    GrpcRekorV2,
     /// gRPC health and reflection.
     GrpcOther,
     /// Everything else.
@@ -41,7 +47,7 @@ pub enum Route {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Submit,
         Self::SubmitBatch,
         Self::Entry,
@@ -52,11 +58,14 @@ impl Route {
         Self::Envelope,
         Self::Trust,
         Self::OpenApi,
+        Self::RekorV2Create,
+        Self::RekorV2Other,
         Self::TileCheckpoint,
         Self::Tile,
         Self::EntryBundle,
         Self::GrpcSubmit,
         Self::GrpcRead,
+        Self::GrpcRekorV2,
         Self::GrpcOther,
         Self::Unknown,
     ];
@@ -75,11 +84,14 @@ impl Route {
             Self::Envelope => "envelope",
             Self::Trust => "trust",
             Self::OpenApi => "openapi",
+            Self::RekorV2Create => "rekor_v2_create",
+            Self::RekorV2Other => "rekor_v2_other",
             Self::TileCheckpoint => "tile_checkpoint",
             Self::Tile => "tile",
             Self::EntryBundle => "entry_bundle",
             Self::GrpcSubmit => "grpc_submit",
             Self::GrpcRead => "grpc_read",
+            Self::GrpcRekorV2 => "grpc_rekor_v2",
             Self::GrpcOther => "grpc_other",
             Self::Unknown => "unknown",
         }

@@ -38,6 +38,7 @@ impl Service {
             dialect: description.dialect,
             origin: description.origin,
             vkey: signer.verifier().to_string(),
+            key_id: signer.verifier().full_id(),
         });
         let state = description.state;
         let (edge, head) = recover(&self.parts.store, &self.parts.published, &identity, &state)?;

@@ -1,7 +1,9 @@
 //! What the server does, whatever the door: `treering_api::Log` over its logs.
 
 mod add;
+mod content;
 mod read;
+pub mod rekor_v2;
 mod submit;
 mod verifiers;
 
@@ -25,6 +27,8 @@ use treering_storage::envelopes::EnvelopeFiles;
 use treering_storage::published::PublishedFiles;
 use treering_tlog::merkle::ConsistencyProof;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
+
+pub use content::{RekorV2Request, RekorV2Rules};
 
 use crate::clock::Clock;
 use crate::limits::Limits;

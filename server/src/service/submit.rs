@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
-use treering_api::log::{Dialect, LogName, Receipt, SignedInclusion, Submission, Submitted};
+use treering_api::log::{LogName, Receipt, SignedInclusion, Submission, Submitted};
 use treering_api::reject::{Reject, RejectKind};
-use treering_attest::VerifierMaterial;
 use treering_rekor::Canonical;
-use treering_rekor::v2::{Refusal, RefusedEntry, VerifiedRequest, requests_from_submission};
 use treering_storage::envelopes::{EnvelopeFiles, INLINE_MAX};
 use treering_storage::record::EnvelopeRef;
 use treering_tlog::Hash;
 
+use super::content::{Checked, Content};
 use super::verifiers::VerifierCache;
 use super::{Service, read};
 use crate::clock::Clock;
@@ -29,7 +28,7 @@ pub(super) type Answer = oneshot::Receiver<Result<Sequenced, Reject>>;
 /// One admitted submission on its way to the log's thread.
 struct Job {
     handle: Arc<LogHandle>,
-    submission: Submission,
+    content: Content,
     verifiers: Arc<VerifierCache>,
     envelopes: Arc<EnvelopeFiles>,
     metrics: Arc<Metrics>,
@@ -47,15 +46,21 @@ impl Service {
         submission: Submission,
     ) -> Result<Answer, Reject> {
         check_bounds(&self.parts.limits, &submission)?;
+        self.admit(handle, Content::Submission(submission))
+    }
+
+    /// Admits what a door has bounded, and queues its verification.
+    pub(super) fn admit(
+        &self,
+        handle: &Arc<LogHandle>,
+        content: Content,
+    ) -> Result<Answer, Reject> {
         handle.check_writable()?;
-        let verifiers: usize = submission.verifiers.iter().map(Bytes::len).sum();
-        let permit = self
-            .admission
-            .admit(submission.envelope.len() + verifiers)?;
+        let permit = self.admission.admit(content.len())?;
         let (reply, answer) = oneshot::channel();
         let job = Job {
             handle: Arc::clone(handle),
-            submission,
+            content,
             verifiers: Arc::clone(&self.verifiers),
             envelopes: Arc::clone(&self.parts.envelopes),
             metrics: Arc::clone(&self.parts.metrics),
@@ -70,13 +75,7 @@ impl Service {
 
     /// Waits for the log's thread and makes the receipts.
     pub(super) async fn finish(&self, handle: &Arc<LogHandle>, answer: Answer) -> Submitted {
-        // The reply is only ever dropped unsent by a panic.
-        let sequenced = answer.await.map_err(|_| {
-            Reject::new(
-                RejectKind::Internal,
-                "the submission was dropped; submit it again",
-            )
-        })??;
+        let sequenced = sequenced(answer).await?;
         let fresh = sequenced.placed.iter().all(|placed| !placed.duplicate);
         if fresh {
             return sequenced
@@ -129,6 +128,17 @@ impl Service {
     }
 }
 
+/// Waits for the log's thread.
+pub(super) async fn sequenced(answer: Answer) -> Result<Sequenced, Reject> {
+    // The reply is only ever dropped unsent by a panic.
+    answer.await.map_err(|_| {
+        Reject::new(
+            RejectKind::Internal,
+            "the submission was dropped; submit it again",
+        )
+    })?
+}
+
 fn check_bounds(limits: &Limits, submission: &Submission) -> Result<(), Reject> {
     let over = |limit: usize, what: &str, found: usize| {
         Err(Reject::mismatch(
@@ -165,26 +175,27 @@ fn check_bounds(limits: &Limits, submission: &Submission) -> Result<(), Reject> 
 impl Job {
     /// On a worker: verify, canonicalise, and hand over. Large bodies are first made durable beside the store.
     fn run(self) {
-        let canonical = match self.canonicalize() {
-            Ok(canonical) => canonical,
+        let Checked { entries, envelope } = match self.check() {
+            Ok(checked) => checked,
             Err(reject) => return self.refuse(reject),
         };
-        if self.submission.envelope.len() <= INLINE_MAX {
-            let bytes = self.submission.envelope.clone();
-            let envelope = EnvelopeRef::Inline {
-                sha256: Hash::of(&bytes),
-                bytes,
-            };
-            self.enqueue(canonical, envelope);
-        } else {
-            // Hundreds of milliseconds of disk: not on a worker that others wait for.
-            let runtime = self.runtime.clone();
-            runtime.spawn_blocking(move || {
-                match spool(&self.envelopes, &self.submission.envelope) {
-                    Ok(envelope) => self.enqueue(canonical, envelope),
+        match envelope {
+            None => self.enqueue(entries, None),
+            Some(bytes) if bytes.len() <= INLINE_MAX => {
+                let envelope = EnvelopeRef::Inline {
+                    sha256: Hash::of(&bytes),
+                    bytes,
+                };
+                self.enqueue(entries, Some(envelope));
+            }
+            Some(bytes) => {
+                // Hundreds of milliseconds of disk: not on a worker that others wait for.
+                let runtime = self.runtime.clone();
+                runtime.spawn_blocking(move || match spool(&self.envelopes, &bytes) {
+                    Ok(envelope) => self.enqueue(entries, Some(envelope)),
                     Err(reject) => self.refuse(reject),
-                }
-            });
+                });
+            }
         }
     }
 
@@ -195,41 +206,27 @@ impl Job {
         let _ = self.reply.send(Err(reject));
     }
 
-    fn canonicalize(&self) -> Result<Vec<Canonical>, Reject> {
-        let verifiers = self
-            .submission
-            .verifiers
-            .iter()
-            .map(|bytes| self.verifiers.parse(bytes))
-            .collect::<Result<Vec<_>, _>>()?;
+    fn check(&self) -> Result<Checked, Reject> {
         let begin = self.clock.monotonic();
-        let result = match self.handle.dialect() {
-            Dialect::RekorV2 => rekor_v2_leaves(&self.submission.envelope, &verifiers)
-                .map_err(|error| refusal(&error)),
-            Dialect::RekorV1 => Err(Reject::new(
-                RejectKind::Unsupported,
-                "this version writes no entries of dialect rekor-v1",
-            )),
-        };
+        let checked = self.content.check(self.handle.dialect(), &self.verifiers);
         self.metrics
             .verified(self.clock.monotonic().saturating_sub(begin));
-        result
+        checked
     }
 
-    fn enqueue(self, canonical: Vec<Canonical>, envelope: EnvelopeRef) {
-        let leaves: usize = canonical.iter().map(|entry| entry.leaf().len()).sum();
-        let inline = if matches!(envelope, EnvelopeRef::Inline { .. }) {
-            self.submission.envelope.len()
-        } else {
-            0
+    fn enqueue(self, entries: Vec<Canonical>, envelope: Option<EnvelopeRef>) {
+        let leaves: usize = entries.iter().map(|entry| entry.leaf().len()).sum();
+        let inline = match &envelope {
+            Some(EnvelopeRef::Inline { bytes, .. }) => bytes.len(),
+            _ => 0,
         };
         let pending = Pending {
-            envelope_sha256: Some(envelope.sha256()),
-            entries: canonical
+            envelope_sha256: envelope.as_ref().map(EnvelopeRef::sha256),
+            entries: entries
                 .into_iter()
                 .map(|canonical| PendingEntry {
                     canonical,
-                    envelope: Some(envelope.clone()),
+                    envelope: envelope.clone(),
                 })
                 .collect(),
             bytes: leaves + inline,
@@ -256,30 +253,6 @@ fn spool(files: &EnvelopeFiles, body: &Bytes) -> Result<EnvelopeRef, Reject> {
         )
     })?;
     Ok(EnvelopeRef::Spooled { sha256, len })
-}
-
-/// The leaves of an envelope or bundle on a log of dialect rekor-v2: one for each signature.
-fn rekor_v2_leaves(
-    bytes: &[u8],
-    verifiers: &[VerifierMaterial],
-) -> Result<Vec<Canonical>, RefusedEntry> {
-    let requests = requests_from_submission(bytes, verifiers)?;
-    if requests.is_empty() {
-        return Err(RefusedEntry::Missing {
-            expected: "at least one signature",
-        });
-    }
-    requests.iter().map(VerifiedRequest::canonical).collect()
-}
-
-fn refusal(error: &RefusedEntry) -> Reject {
-    let kind = match error.refusal() {
-        Refusal::Malformed => RejectKind::Malformed,
-        Refusal::Unverified => RejectKind::Unverified,
-        Refusal::Unsupported => RejectKind::Unsupported,
-        Refusal::TooLarge => RejectKind::TooLarge,
-    };
-    Reject::new(kind, error.to_string())
 }
 
 /// The receipt of an entry of the newest batch: everything is in memory.

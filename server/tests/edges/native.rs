@@ -365,8 +365,11 @@ const fn documented(route: Route) -> Option<(&'static str, &'static str)> {
         Route::TileCheckpoint
         | Route::Tile
         | Route::EntryBundle
+        | Route::RekorV2Create
+        | Route::RekorV2Other
         | Route::GrpcSubmit
         | Route::GrpcRead
+        | Route::GrpcRekorV2
         | Route::GrpcOther
         | Route::Unknown => None,
     }

@@ -3,6 +3,7 @@
 mod answers;
 mod fields;
 mod refuse;
+pub mod rekor_v2;
 mod requests;
 
 pub use refuse::REJECT_KEY;
@@ -21,7 +22,7 @@ pub mod pb {
 }
 
 /// The encoded file descriptor set of `treering.v1`, for server reflection.
-pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/treering.v1.bin"));
+pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/treering.bin"));
 
 /// The largest message, in bytes, that a client should let through: a batch at the server's default limits. tonic's own
 /// default of 4 MiB is too small for one envelope.

@@ -5,6 +5,8 @@ mod openapi;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod rekor_v2;
+#[cfg(test)]
 mod roundtrip;
 #[cfg(test)]
 mod strategies;

@@ -1,6 +1,6 @@
 //! What `CreateEntry` may ask for: the kind of today, and the one that older clients still send.
 
-use treering_attest::Envelope;
+use treering_attest::{Envelope, PublicKey};
 
 use super::hashedrekord::{KeyDetailsPolicy, Request, Verifier};
 use super::json::{self, RequestError};
@@ -31,6 +31,21 @@ pub struct DsseRequest {
 }
 
 impl CreateEntry {
+    /// Verifies what is asked and builds the leaf; `parse` answers as [`Verifier::parse`] would.
+    ///
+    /// # Errors
+    /// [`RefusedEntry`].
+    pub fn canonicalize_with(
+        &self,
+        policy: KeyDetailsPolicy,
+        parse: impl Fn(&Verifier) -> Result<PublicKey, RefusedEntry>,
+    ) -> Result<Canonical, RefusedEntry> {
+        match self {
+            Self::HashedRekord(request) => request.canonicalize_with(policy, parse),
+            Self::Dsse(request) => request.canonicalize_with(policy, parse),
+        }
+    }
+
     /// Parses the protojson of a `CreateEntryRequest` of either kind, by the rules of [`Request::parse_json`].
     ///
     /// # Errors
@@ -46,6 +61,18 @@ impl DsseRequest {
     /// # Errors
     /// [`RefusedEntry`]; with one verifier it says what is wrong with that one.
     pub fn canonicalize(&self, policy: KeyDetailsPolicy) -> Result<Canonical, RefusedEntry> {
+        self.canonicalize_with(policy, Verifier::parse)
+    }
+
+    /// The same, for callers that keep parsed keys: `parse` answers as [`Verifier::parse`] would.
+    ///
+    /// # Errors
+    /// [`RefusedEntry`].
+    pub fn canonicalize_with(
+        &self,
+        policy: KeyDetailsPolicy,
+        parse: impl Fn(&Verifier) -> Result<PublicKey, RefusedEntry>,
+    ) -> Result<Canonical, RefusedEntry> {
         let envelope = Envelope::parse(&self.envelope)?;
         let [signature] = envelope.signatures() else {
             return Err(RefusedEntry::Signatures {
@@ -59,7 +86,7 @@ impl DsseRequest {
                 verifier: verifier.clone(),
                 key_details: *details,
             };
-            request.canonicalize(policy)
+            request.canonicalize_with(policy, &parse)
         };
         match self.verifiers.as_slice() {
             [only] => attempt(only),

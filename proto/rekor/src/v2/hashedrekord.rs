@@ -64,7 +64,19 @@ impl Request {
     /// # Errors
     /// [`RefusedEntry`].
     pub fn canonicalize(&self, policy: KeyDetailsPolicy) -> Result<Canonical, RefusedEntry> {
-        self.check(policy)?;
+        self.canonicalize_with(policy, Verifier::parse)
+    }
+
+    /// The same, for callers that keep parsed keys: `parse` answers as [`Verifier::parse`] would.
+    ///
+    /// # Errors
+    /// [`RefusedEntry`].
+    pub fn canonicalize_with(
+        &self,
+        policy: KeyDetailsPolicy,
+        parse: impl FnOnce(&Verifier) -> Result<PublicKey, RefusedEntry>,
+    ) -> Result<Canonical, RefusedEntry> {
+        self.check(policy, &parse(&self.verifier)?)?;
         self.leaf()
     }
 
@@ -73,13 +85,13 @@ impl Request {
     /// # Errors
     /// [`RefusedEntry`].
     pub fn verify(self, policy: KeyDetailsPolicy) -> Result<VerifiedRequest, RefusedEntry> {
-        let key = self.check(policy)?;
+        let key = self.verifier.parse()?;
+        self.check(policy, &key)?;
         Ok(VerifiedRequest { request: self, key })
     }
 
-    fn check(&self, policy: KeyDetailsPolicy) -> Result<PublicKey, RefusedEntry> {
-        let key = self.verifier.parse()?;
-        let expected = KeyDetails::of(&key);
+    fn check(&self, policy: KeyDetailsPolicy, key: &PublicKey) -> Result<(), RefusedEntry> {
+        let expected = KeyDetails::of(key);
         let algorithm = self.key_details.digest_algorithm();
         let expected = expected.ok_or_else(|| RefusedEntry::NotAllowed {
             key: key.algorithm(),
@@ -103,8 +115,7 @@ impl Request {
                 found: self.digest.len(),
             });
         }
-        verify_digest(&key, algorithm, &self.digest, &self.signature)?;
-        Ok(key)
+        Ok(verify_digest(key, algorithm, &self.digest, &self.signature)?)
     }
 
     fn leaf(&self) -> Result<Canonical, RefusedEntry> {
