@@ -6,7 +6,7 @@ use treering_api::reject::{Reject, RejectKind};
 use treering_attest::VerifierMaterial;
 use treering_rekor::Canonical;
 use treering_rekor::v2::{
-    CreateEntry, KeyDetailsPolicy, Refusal, RefusedEntry, RequestError, VerifiedRequest,
+    CreateEntry, KeyDetailsPolicy, Refusal, RefusedEntry, Request, RequestError, VerifiedRequest,
     requests_from_submission,
 };
 
@@ -112,8 +112,12 @@ fn check_rekor_v2(
     let parsed;
     let create = match request {
         RekorV2Request::Json(body) => {
-            parsed = CreateEntry::parse_json(body).map_err(malformed)?;
-            &parsed
+            parsed = if rules.dsse_requests {
+                CreateEntry::parse_json(body)
+            } else {
+                Request::parse_json(body).map(CreateEntry::HashedRekord)
+            };
+            parsed.as_ref().map_err(|error| malformed(error.clone()))?
         }
         RekorV2Request::Parsed(create, _) => create.as_ref(),
     };

@@ -13,11 +13,11 @@ use treering_server::metrics::Metrics;
 
 use super::support::Running;
 
-fn name(name: &str) -> LogName {
+pub(crate) fn name(name: &str) -> LogName {
     LogName::new(name).unwrap()
 }
 
-fn new_log(called: &str, url: Option<&str>) -> NewLog {
+pub(crate) fn new_log(called: &str, url: Option<&str>) -> NewLog {
     NewLog {
         name: name(called),
         dialect: Dialect::RekorV2,
@@ -252,14 +252,16 @@ fn every_metric_is_explained() {
         .collect();
     let explained: BTreeSet<String> = include_str!("../../README.md")
         .lines()
-        .filter_map(|line| line.strip_prefix("| `treering_"))
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter(|row| row.starts_with("treering_") || row.starts_with("rekor_v2_"))
+        .filter(|row| row.split('|').count() == 5)
         .map(|row| {
             let cells: Vec<&str> = row
                 .split('|')
                 .map(|cell| cell.trim().trim_matches('`'))
                 .collect();
             assert!(cells[3].len() > 10, "no explanation of {}", cells[0]);
-            format!("treering_{} {} {}", cells[0], cells[1], cells[2])
+            format!("{} {} {}", cells[0], cells[1], cells[2])
         })
         .collect();
     assert_eq!(registered, explained);

@@ -15,6 +15,7 @@ mod grpc;
 mod init;
 mod limits;
 mod native;
+mod rekor_v2;
 mod shutdown;
 mod stalls;
 mod support;
