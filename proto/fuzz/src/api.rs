@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use http::StatusCode;
+use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use treering_api::json::{
@@ -11,6 +12,7 @@ use treering_api::json::{
     EntryJson, ErrorJson, LogsJson, ReceiptJson, SubmittedJson, TailLineJson,
 };
 use treering_api::log::{Entry, LogInfo, Receipt, SignedCheckpoint, Submitted};
+use treering_rekor::v2::{KeyDetailsPolicy, RequestError, Verifier};
 
 /// The body of a batch: envelopes are slices of it, and a batch written again is read as the same one.
 pub fn api_batch(data: &[u8]) {
@@ -32,6 +34,30 @@ pub fn api_batch(data: &[u8]) {
     let again = Bytes::from(serde_json::to_vec(&again).expect("plain data"));
     let read = BatchRequestJson::parse(&again).expect("a batch of ours");
     assert_eq!(read.into_submissions(&again), submissions);
+}
+
+/// Requests by gRPC: whatever bytes a message is made of, reading it ends in a request or a refusal.
+pub fn grpc_requests(data: &[u8]) {
+    use treering_api::grpc::pb;
+    use treering_api::grpc::rekor_v2::CreateEntryRequest;
+
+    fn read<M: Message + Default, T, E>(data: &[u8], read: impl FnOnce(M) -> Result<T, E>) {
+        if let Ok(message) = M::decode(data) {
+            let _ = read(message);
+        }
+    }
+    read(data, pb::SubmitRequest::read);
+    read(data, pb::SubmitBatchRequest::read);
+    read(data, pb::GetEntryRequest::read);
+    read(data, pb::GetConsistencyRequest::read);
+    read(data, pb::GetCheckpointRequest::read);
+    read(data, pb::TailRequest::read);
+    read(data, pb::GetEnvelopeRequest::read);
+    read(data, |message: CreateEntryRequest| {
+        let create = message.read()?;
+        let _ = create.canonicalize_with(KeyDetailsPolicy::Lenient, Verifier::parse);
+        Ok::<_, RequestError>(())
+    });
 }
 
 /// The answers of a server, each form tried: none panics, and one that is read is written as one that reads the same.

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use treering_attest::VerifierMaterial;
 use treering_rekor::v2::{
-    Entry, KeyDetailsPolicy, Request, VerifiedRequest, Verifier, requests_from_submission,
+    CreateEntry, Entry, KeyDetailsPolicy, Request, VerifiedRequest, Verifier,
+    requests_from_submission,
 };
 
 use crate::round_trip;
@@ -49,6 +50,27 @@ pub fn rekor_request(data: &[u8]) {
         let entry = Entry::parse(canonical.leaf()).expect("a leaf of ours");
         assert_eq!(entry.verify(), Ok(()));
         assert_eq!(entry.request(), Some(request));
+    }
+}
+
+/// A request of either kind: what one parser takes the other takes for the same, and a leaf that comes of it is one.
+pub fn rekor_create(data: &[u8]) {
+    let create = CreateEntry::parse_json(data);
+    if let Ok(request) = Request::parse_json(data) {
+        assert_eq!(create.as_ref(), Ok(&CreateEntry::HashedRekord(request)));
+    }
+    let Ok(CreateEntry::Dsse(request)) = create else {
+        return;
+    };
+    let strict = request.canonicalize(KeyDetailsPolicy::Strict);
+    let lenient = request.canonicalize(KeyDetailsPolicy::Lenient);
+    assert!(
+        strict.is_err() || lenient.is_ok(),
+        "lenient takes all that strict does"
+    );
+    if let Ok(canonical) = lenient {
+        let entry = Entry::parse(canonical.leaf()).expect("a leaf of ours");
+        assert_eq!(entry.verify(), Ok(()));
     }
 }
 
