@@ -78,18 +78,21 @@ impl fmt::Display for DigestAlgorithm {
 }
 
 /// A digest that is computed piece by piece.
-pub(crate) struct Digester(digest::Context);
+pub struct Digester(digest::Context);
 
 impl Digester {
-    pub(crate) fn new(algorithm: DigestAlgorithm) -> Self {
+    /// Of nothing so far.
+    pub fn new(algorithm: DigestAlgorithm) -> Self {
         Self(digest::Context::new(algorithm.aws()))
     }
 
-    pub(crate) fn update(&mut self, data: &[u8]) {
+    /// Adds a piece.
+    pub fn update(&mut self, data: &[u8]) {
         self.0.update(data);
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
+    /// The digest of all pieces.
+    pub fn finish(self) -> Vec<u8> {
         self.0.finish().as_ref().to_vec()
     }
 }

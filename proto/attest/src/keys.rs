@@ -68,8 +68,10 @@ pub enum KeyError {
         found: String,
     },
     /// An RSA modulus of another size.
-    #[error("expected an rsa key of 2048, 3072 or 4096 bits, found {found}")]
+    #[error("expected an rsa key of {expected} bits, found {found}")]
     RsaSize {
+        /// The sizes that are taken.
+        expected: RsaSizes,
         /// Bits found.
         found: usize,
     },
@@ -94,11 +96,39 @@ pub enum KeyAlgorithm {
     EcdsaP521,
     /// RSA with PKCS#1 v1.5 signatures.
     Rsa {
-        /// Bits of the modulus: 2048, 3072 or 4096.
+        /// Bits of the modulus: 2048, 3072 or 4096, unless [`RsaSizes::Legacy`] was asked for.
         bits: u16,
     },
     /// Ed25519: pure, or prehashed with SHA-512 (Ed25519ph).
     Ed25519,
+}
+
+/// Which RSA moduli are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RsaSizes {
+    /// 2048, 3072 and 4096 bits.
+    #[default]
+    Standard,
+    /// 1024 to 8192 bits, for what Rekor v1 takes: its leaves hold such keys.
+    Legacy,
+}
+
+impl RsaSizes {
+    fn take(self, bits: usize) -> bool {
+        match self {
+            Self::Standard => matches!(bits, 2048 | 3072 | 4096),
+            Self::Legacy => (1024..=8192).contains(&bits),
+        }
+    }
+}
+
+impl fmt::Display for RsaSizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Standard => "2048, 3072 or 4096",
+            Self::Legacy => "1024 to 8192",
+        })
+    }
 }
 
 impl KeyAlgorithm {
@@ -141,11 +171,19 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError`], also for keys that could never verify: a point off the curve, RSA below 2048 bits, a small-order Ed25519 key.
     pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
+        Self::from_spki_der_with(der, RsaSizes::Standard)
+    }
+
+    /// As [`from_spki_der`](Self::from_spki_der), with other sizes of RSA keys.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_spki_der_with(der: &[u8], sizes: RsaSizes) -> Result<Self, KeyError> {
         check_len(der, MAX_KEY)?;
         let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|e| KeyError::Spki {
             found: e.to_string(),
         })?;
-        let (algorithm, verifier) = parse::parse_key(der, &spki)?;
+        let (algorithm, verifier) = parse::parse_key(der, &spki, sizes)?;
         let fingerprint = aws_lc_rs::digest::digest(DigestAlgorithm::Sha256.aws(), der);
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(fingerprint.as_ref());
@@ -162,6 +200,14 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError`].
     pub fn from_certificate_der(der: &[u8]) -> Result<Self, KeyError> {
+        Self::from_certificate_der_with(der, RsaSizes::Standard)
+    }
+
+    /// As [`from_certificate_der`](Self::from_certificate_der), with other sizes of RSA keys.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_certificate_der_with(der: &[u8], sizes: RsaSizes) -> Result<Self, KeyError> {
         check_len(der, MAX_KEY)?;
         let certificate = X509::from_der(der).map_err(|e| KeyError::Certificate {
             found: e.to_string(),
@@ -173,7 +219,7 @@ impl PublicKey {
             .map_err(|e| KeyError::Certificate {
                 found: e.to_string(),
             })?;
-        Self::from_spki_der(&spki)
+        Self::from_spki_der_with(&spki, sizes)
     }
 
     /// The key in a PEM or DER text that holds a public key or a certificate, as [`VerifierMaterial::from_pem_or_der`].

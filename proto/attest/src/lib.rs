@@ -3,6 +3,7 @@
 
 mod base64;
 pub mod bundle;
+pub mod certificate;
 pub mod container;
 pub mod digest;
 pub mod envelope;
@@ -18,7 +19,7 @@ pub use bundle::SigstoreBundle;
 pub use container::Container;
 pub use digest::DigestAlgorithm;
 pub use envelope::{Envelope, EnvelopeError, EnvelopeSignature, pae};
-pub use keys::{KeyAlgorithm, KeyError, PublicKey, VerifierMaterial};
+pub use keys::{KeyAlgorithm, KeyError, PublicKey, RsaSizes, VerifierMaterial};
 pub use pem::PemError;
 pub use signature::{SignatureError, verify, verify_digest};
 pub use statement::Statement;

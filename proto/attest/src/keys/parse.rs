@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
     ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
-    ECDSA_P521_SHA512_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    ECDSA_P521_SHA512_ASN1, ParsedPublicKey, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, VerificationAlgorithm,
 };
 use const_oid::ObjectIdentifier;
@@ -17,7 +18,7 @@ use der::asn1::{AnyRef, UintRef};
 use der::{Decode, Sequence};
 use spki::SubjectPublicKeyInfoRef;
 
-use super::{KeyAlgorithm, KeyError};
+use super::{KeyAlgorithm, KeyError, RsaSizes};
 use crate::digest::DigestAlgorithm;
 
 /// The library's form of the key.
@@ -70,6 +71,13 @@ fn verification(
         (KeyAlgorithm::EcdsaP521, Sha256) => &ECDSA_P521_SHA256_ASN1,
         (KeyAlgorithm::EcdsaP521, Sha384) => &ECDSA_P521_SHA384_ASN1,
         (KeyAlgorithm::EcdsaP521, Sha512) => &ECDSA_P521_SHA512_ASN1,
+        (KeyAlgorithm::Rsa { bits: ..2048 }, Sha256) => {
+            &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY
+        }
+        (KeyAlgorithm::Rsa { bits: ..2048 }, Sha384) => return None,
+        (KeyAlgorithm::Rsa { bits: ..2048 }, Sha512) => {
+            &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY
+        }
         (KeyAlgorithm::Rsa { .. }, Sha256) => &RSA_PKCS1_2048_8192_SHA256,
         (KeyAlgorithm::Rsa { .. }, Sha384) => &RSA_PKCS1_2048_8192_SHA384,
         (KeyAlgorithm::Rsa { .. }, Sha512) => &RSA_PKCS1_2048_8192_SHA512,
@@ -80,6 +88,7 @@ fn verification(
 pub(super) fn parse_key(
     der: &[u8],
     spki: &SubjectPublicKeyInfoRef<'_>,
+    sizes: RsaSizes,
 ) -> Result<(KeyAlgorithm, Verifier), KeyError> {
     let bits = spki
         .subject_public_key
@@ -90,7 +99,7 @@ pub(super) fn parse_key(
     let parameters = spki.algorithm.parameters;
     match spki.algorithm.oid {
         ID_EC_PUBLIC_KEY => parse_ecdsa(der, bits, parameters),
-        RSA_ENCRYPTION => parse_rsa(bits, parameters),
+        RSA_ENCRYPTION => parse_rsa(bits, parameters, sizes),
         ID_ED_25519 => parse_ed25519(bits, parameters),
         other => Err(KeyError::Algorithm {
             found: other.to_string(),
@@ -139,6 +148,7 @@ struct RsaPublicKey<'a> {
 fn parse_rsa(
     bits: &[u8],
     parameters: Option<AnyRef<'_>>,
+    sizes: RsaSizes,
 ) -> Result<(KeyAlgorithm, Verifier), KeyError> {
     let wrong = |found| KeyError::Value {
         algorithm: "rsa",
@@ -153,11 +163,12 @@ fn parse_rsa(
         return Err(wrong("an exponent over 32 bits"));
     }
     let found = bit_len(key.modulus.as_bytes());
-    let size = match found {
-        2048 => 2048,
-        3072 => 3072,
-        4096 => 4096,
-        _ => return Err(KeyError::RsaSize { found }),
+    let size = u16::try_from(found).ok().filter(|_| sizes.take(found));
+    let Some(size) = size else {
+        return Err(KeyError::RsaSize {
+            expected: sizes,
+            found,
+        });
     };
     aws_key(KeyAlgorithm::Rsa { bits: size }, bits)
         .ok_or_else(|| wrong("a modulus or exponent that cannot verify"))
