@@ -10,13 +10,14 @@ pub mod log_entry;
 mod refused;
 pub mod submission;
 
+pub use crate::Refusal;
 pub use create::{CreateEntry, DsseRequest};
 pub use entry::{Entry, EntryError, EntryKeyDetails};
 pub use hashedrekord::{KeyDetailsPolicy, Request, VerifiedRequest, Verifier};
 pub use json::RequestError;
 pub use key_details::{KeyDetails, KeyDetailsError};
 pub use log_entry::TransparencyLogEntry;
-pub use refused::{Refusal, RefusedEntry};
+pub use refused::RefusedEntry;
 pub use submission::{requests_from_bundle, requests_from_envelope, requests_from_submission};
 
 /// `apiVersion` of the entries.

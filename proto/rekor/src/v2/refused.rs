@@ -5,6 +5,7 @@ use treering_attest::{DigestAlgorithm, EnvelopeError, KeyAlgorithm, KeyError, Si
 use treering_tlog::entry_bundle::MAX_LEAF_LEN;
 
 use super::key_details::KeyDetails;
+use crate::Refusal;
 
 /// A well-formed request that this kind refuses, or a submission that cannot become one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,19 +108,6 @@ pub enum RefusedEntry {
         /// Bytes of the leaf.
         found: usize,
     },
-}
-
-/// What the submitter can do about a [`RefusedEntry`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// Send something of the right shape.
-    Malformed,
-    /// Give the right key, or sign again.
-    Unverified,
-    /// Use another algorithm or another log.
-    Unsupported,
-    /// Send something smaller.
-    TooLarge,
 }
 
 impl RefusedEntry {
