@@ -40,9 +40,9 @@ enum Stop {
     Nowhere(&'static str),
 }
 
-/// v1 leaves are not rebuilt in this crate, so entries that differ from the bundle pass.
+/// Only v2 leaves are rebuilt here, so v1 entries that differ from the bundle pass.
 const V1_LEAF: &str =
-    "the entry differs from the bundle: a rekor v1 leaf, which is not rebuilt here";
+    "the entry differs from the bundle: a rekor v1 leaf, which v1_vectors.rs rebuilds";
 const ARTIFACT: &str = "the artifact differs: it is not in the bundle";
 const CHAIN: &str = "the certificate chain";
 const TIME: &str = "a timestamp, against a certificate or a trusted root";
