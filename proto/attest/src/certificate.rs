@@ -62,12 +62,8 @@ pub enum ChainError {
 /// [`KeyError::Certificate`].
 pub fn subject_alternative_names(der: &[u8]) -> Result<Vec<String>, KeyError> {
     let certificate = parse(der)?;
-    let names = match certificate
-        .tbs_certificate()
-        .get_extension::<SubjectAltName>()
-    {
-        Ok(Some((_, SubjectAltName(names)))) => names,
-        Ok(None) | Err(_) => return Ok(Vec::new()),
+    let Ok(Some((_, SubjectAltName(names)))) = certificate.tbs_certificate().get_extension() else {
+        return Ok(Vec::new());
     };
     Ok(names.iter().filter_map(name).collect())
 }

@@ -1,5 +1,6 @@
 //! What rekor-server v1.5.4 answered, replayed in the order in which it was asked: leaves byte for byte, statuses, codes, what is
 //! found by index, id, entry and search, in which order, and with which attestation.
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -170,82 +170,71 @@ fn find(name: &str, bundle: &[u8], entry: &TlogEntry) -> Found {
     }
 }
 
+const NOT_REBUILT: Found = Found {
+    rebuilt: false,
+    ..GOOD
+};
+const NO_TIMESTAMP: Found = Found {
+    timestamp: false,
+    ..GOOD
+};
+const NO_CHECKPOINT: Found = Found {
+    checkpoint: Some(false),
+    ..GOOD
+};
+/// Signed by a log whose key is not beside it.
+const OTHER_LOG: Found = Found {
+    timestamp: false,
+    ..NO_CHECKPOINT
+};
+/// SHA-256 signed with a P-384 key, which is not allowed any more, and without a checkpoint.
+const OLD: Found = Found {
+    rebuilt: false,
+    ..NO_CHECKPOINT
+};
+/// Made by a tool, with a payload in the leaf.
+const MADE_UP: Found = Found {
+    leaf: false,
+    ..NOT_REBUILT
+};
+/// The same, by a log whose key is not beside it.
+const MADE_UP_OTHER_LOG: Found = Found {
+    leaf: false,
+    rebuilt: false,
+    ..OTHER_LOG
+};
+
 /// The bundles whose entry is not good in every respect.
-fn exceptions() -> BTreeMap<&'static str, Found> {
-    let not_rebuilt = Found {
-        rebuilt: false,
-        ..GOOD
-    };
-    let no_checkpoint = Found {
-        checkpoint: Some(false),
-        ..GOOD
-    };
-    // Made by a tool, with a payload in the leaf; all but one by a log whose key is not beside them.
-    let made_up = Found {
-        leaf: false,
-        rebuilt: false,
-        timestamp: false,
-        checkpoint: Some(false),
-    };
-    let mut exceptions = BTreeMap::from([
-        ("checkpoint-bad-keyhint_fail", no_checkpoint),
-        ("invalid-inclusion-proof_fail", no_checkpoint),
-        (
-            "set-invalid-signature_fail",
-            Found {
-                timestamp: false,
-                ..GOOD
-            },
-        ),
-        // Of another log.
-        (
-            "bundle-from-wrong-instance_fail",
-            Found {
-                timestamp: false,
-                ..no_checkpoint
-            },
-        ),
-        // SHA-256 signed with a P-384 key, in a shape of its time: no checkpoint in it either.
-        (
-            "bundle-with-root-cert_fail",
-            Found {
-                rebuilt: false,
-                ..no_checkpoint
-            },
-        ),
-        (
-            "intoto-with-custom-trust-root",
-            Found {
-                timestamp: true,
-                checkpoint: Some(true),
-                ..made_up
-            },
-        ),
-    ]);
-    let names = [
-        "dsse-invalid-sig_fail",
-        "dsse-mismatch-sig_fail",
-        "managed-key-no-key_fail",
-        "managed-key-wrong-key_fail",
-        "message-digest-mismatch_fail",
-        "signature-mismatch_fail",
-        "wrong-hashedrekord-artifact_fail",
-        "wrong-hashedrekord-entry_fail",
-    ];
-    exceptions.extend(names.map(|name| (name, not_rebuilt)));
-    let names = [
-        "intoto-expired-certificate_fail",
-        "intoto-log-entry-mismatch_fail",
+const EXCEPTIONS: [(&str, Found); 18] = [
+    ("bundle-from-wrong-instance_fail", OTHER_LOG),
+    ("bundle-with-root-cert_fail", OLD),
+    ("checkpoint-bad-keyhint_fail", NO_CHECKPOINT),
+    ("dsse-invalid-sig_fail", NOT_REBUILT),
+    ("dsse-mismatch-sig_fail", NOT_REBUILT),
+    ("intoto-expired-certificate_fail", MADE_UP_OTHER_LOG),
+    ("intoto-log-entry-mismatch_fail", MADE_UP_OTHER_LOG),
+    (
         "intoto-set-outside-signing-cert-validity_fail",
+        MADE_UP_OTHER_LOG,
+    ),
+    (
         "intoto-tsa-timestamp-outside-cert-validity_fail",
-    ];
-    exceptions.extend(names.map(|name| (name, made_up)));
-    exceptions
-}
+        MADE_UP_OTHER_LOG,
+    ),
+    ("intoto-with-custom-trust-root", MADE_UP),
+    ("invalid-inclusion-proof_fail", NO_CHECKPOINT),
+    ("managed-key-no-key_fail", NOT_REBUILT),
+    ("managed-key-wrong-key_fail", NOT_REBUILT),
+    ("message-digest-mismatch_fail", NOT_REBUILT),
+    ("set-invalid-signature_fail", NO_TIMESTAMP),
+    ("signature-mismatch_fail", NOT_REBUILT),
+    ("wrong-hashedrekord-artifact_fail", NOT_REBUILT),
+    ("wrong-hashedrekord-entry_fail", NOT_REBUILT),
+];
 
 #[test]
 fn entries_are_as_the_names_of_their_bundles_say() {
-    let mut exceptions = exceptions();
+    let mut exceptions = BTreeMap::from(EXCEPTIONS);
     let mut seen = 0;
     for (name, bytes) in bundles() {
         let Ok(bundle) = SigstoreBundle::parse(&bytes) else {

@@ -260,10 +260,10 @@ impl Proposed<'_> {
 fn read_proposed(json: ProposedJson<'_>) -> Result<Proposed<'_>, RefusedEntry> {
     let pems = match json.verifiers {
         List::Absent | List::Other(_) => None,
-        List::List { len, .. } if len > MAX_ATTEMPTS => {
+        List::Of { len, .. } if len > MAX_ATTEMPTS => {
             return Err(RefusedEntry::TooManyAttempts { max: MAX_ATTEMPTS });
         }
-        List::List { items, .. } => {
+        List::Of { items, .. } => {
             let pems = items
                 .iter()
                 .filter(|item| item.loose().is_some_and(|text| !text.is_empty()))
@@ -281,7 +281,7 @@ fn read_signatures<const MAX: usize>(
     json: List<Object<SignatureJson<'_>>, MAX>,
     errors: &mut Vec<SchemaError>,
 ) -> Result<Vec<Signature>, RefusedEntry> {
-    let List::List { items, len } = json else {
+    let List::Of { items, len } = json else {
         return Ok(Vec::new());
     };
     if len == 0 {

@@ -51,8 +51,8 @@ impl<'a> Envelope<'a> {
             .unwrap_or_default();
         let signatures = match json.signatures {
             List::Absent => Vec::new(),
-            List::List { items, len } if len <= MAX_SIGNATURES => items,
-            List::List { len, .. } => {
+            List::Of { items, len } if len <= MAX_SIGNATURES => items,
+            List::Of { len, .. } => {
                 return Err(format!(
                     "{len} signatures, expected at most {MAX_SIGNATURES}"
                 ));

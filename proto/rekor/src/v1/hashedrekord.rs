@@ -103,7 +103,7 @@ fn read(json: SpecJson<'_>) -> Result<(Proposal, Option<Vec<u8>>), RefusedEntry>
     let (mut content, mut key) = (Vec::new(), None);
     if let Some(json) = &signature {
         content = member::bytes(&json.content, "signature content")?;
-        if let Object::Object(json) = &json.key {
+        if let Object::Is(json) = &json.key {
             key = Some(member::bytes(&json.content, "public key content")?);
         }
     }

@@ -134,7 +134,7 @@ impl Keys {
         let Ok(text) = std::str::from_utf8(&payload) else {
             return Ok(());
         };
-        let Ok(Object::Object(statement)) = json::whole::<Object<StatementJson<'_>>>(text) else {
+        let Ok(Object::Is(statement)) = json::whole::<Object<StatementJson<'_>>>(text) else {
             return Ok(());
         };
         let materials = statement.predicate.loose().unwrap_or_default().materials;
@@ -143,7 +143,7 @@ impl Keys {
     }
 
     fn add_artifacts(&mut self, artifacts: Artifacts<'_>) -> Result<(), RefusedEntry> {
-        let List::List { items, len } = artifacts else {
+        let List::Of { items, len } = artifacts else {
             return Ok(());
         };
         let refused = RefusedEntry::TooManyIndexKeys {

@@ -277,7 +277,7 @@ fn read_signatures<const MAX: usize>(
 ) -> Result<Vec<Part>, RefusedEntry> {
     let name = format!("{name}.signatures");
     let (items, len) = match json {
-        List::List { items, len } => (items, len),
+        List::Of { items, len } => (items, len),
         List::Absent | List::Other(_) => {
             errors.push(SchemaError::required(&name, "body"));
             return Ok(Vec::new());

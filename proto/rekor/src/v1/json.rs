@@ -92,7 +92,7 @@ pub(super) struct Name<'a>(pub(super) Cow<'a, str>);
 impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Text::deserialize(deserializer)? {
-            Text::Text(name) => Ok(Self(name)),
+            Text::Is(name) => Ok(Self(name)),
             Text::Absent | Text::Other(_) => Err(D::Error::custom("expected a member name")),
         }
     }
@@ -103,7 +103,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 pub(super) enum Text<'a> {
     #[default]
     Absent,
-    Text(Cow<'a, str>),
+    Is(Cow<'a, str>),
     Other(&'static str),
 }
 
@@ -111,14 +111,14 @@ impl<'a> Text<'a> {
     /// The string; nothing if it is something else.
     pub(super) fn loose(&self) -> Option<&str> {
         match self {
-            Self::Text(text) => Some(text),
+            Self::Is(text) => Some(text),
             Self::Absent | Self::Other(_) => None,
         }
     }
 
     pub(super) fn into_loose(self) -> Option<Cow<'a, str>> {
         match self {
-            Self::Text(text) => Some(text),
+            Self::Is(text) => Some(text),
             Self::Absent | Self::Other(_) => None,
         }
     }
@@ -127,7 +127,7 @@ impl<'a> Text<'a> {
     pub(super) fn strict(self, member: &str) -> Result<Option<Cow<'a, str>>, String> {
         match self {
             Self::Absent => Ok(None),
-            Self::Text(text) => Ok(Some(text)),
+            Self::Is(text) => Ok(Some(text)),
             Self::Other(found) => Err(wrong_type(found, member, "string")),
         }
     }
@@ -143,7 +143,7 @@ pub(super) fn wrong_type(found: &str, member: &str, expected: &str) -> String {
 pub(super) enum Object<T> {
     #[default]
     Absent,
-    Object(T),
+    Is(T),
     Other(&'static str),
 }
 
@@ -151,7 +151,7 @@ impl<T> Object<T> {
     /// The object; nothing if it is something else.
     pub(super) fn loose(self) -> Option<T> {
         match self {
-            Self::Object(object) => Some(object),
+            Self::Is(object) => Some(object),
             Self::Absent | Self::Other(_) => None,
         }
     }
@@ -160,24 +160,22 @@ impl<T> Object<T> {
     pub(super) fn strict(self, member: &str) -> Result<Option<T>, String> {
         match self {
             Self::Absent => Ok(None),
-            Self::Object(object) => Ok(Some(object)),
+            Self::Is(object) => Ok(Some(object)),
             Self::Other(found) => Err(wrong_type(found, member, "object")),
         }
     }
 }
 
 /// A member that should be an array: its first `MAX` elements, and how many it has. `null` counts as absent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum List<T, const MAX: usize> {
+    #[default]
     Absent,
-    List { items: Vec<T>, len: usize },
+    Of {
+        items: Vec<T>,
+        len: usize,
+    },
     Other(&'static str),
-}
-
-impl<T, const MAX: usize> Default for List<T, MAX> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 macro_rules! other_types {
@@ -212,15 +210,15 @@ impl<'de: 'a, 'a> Visitor<'de> for TextVisitor<'a> {
     type Value = Text<'a>;
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Text::Text(Cow::Borrowed(text)))
+        Ok(Text::Is(Cow::Borrowed(text)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Text::Text(Cow::Owned(text.to_owned())))
+        Ok(Text::Is(Cow::Owned(text.to_owned())))
     }
 
     fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Text::Text(Cow::Owned(text)))
+        Ok(Text::Is(Cow::Owned(text)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Self::Value, A::Error> {
@@ -248,7 +246,7 @@ impl<'de, T: FromMembers<'de>> Visitor<'de> for ObjectVisitor<T> {
     type Value = Object<T>;
 
     fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Self::Value, A::Error> {
-        T::read(object).map(Object::Object)
+        T::read(object).map(Object::Is)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Self::Value, A::Error> {
@@ -279,7 +277,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListVisitor<T,
                 Some(item) => items.push(item),
                 None => {
                     let len = items.len();
-                    return Ok(List::List { items, len });
+                    return Ok(List::Of { items, len });
                 }
             }
         }
@@ -287,7 +285,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListVisitor<T,
         while array.next_element::<IgnoredAny>()?.is_some() {
             len += 1;
         }
-        Ok(List::List { items, len })
+        Ok(List::Of { items, len })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Self::Value, A::Error> {
@@ -330,10 +328,10 @@ mod tests {
     fn the_last_of_a_member_counts_in_any_case_and_what_follows_is_ignored() {
         let found = sample(r#"{"name": 1, "NAME": "x", "other": [{}], "list": ["a", null, 3]} x"#);
         assert_eq!(found.name.loose(), Some("x"));
-        let List::List { items, len } = found.list else {
+        let List::Of { items, len } = found.list else {
             panic!("a list")
         };
-        assert_eq!(items, [Text::Text("a".into()), Text::Absent]);
+        assert_eq!(items, [Text::Is("a".into()), Text::Absent]);
         assert_eq!(len, 3);
     }
 

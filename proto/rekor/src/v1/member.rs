@@ -74,7 +74,7 @@ pub(super) fn one_of(
 /// The members of a `spec`.
 pub(super) fn spec<'a, T: FromMembers<'a>>(spec: &'a RawValue) -> Result<T, RefusedEntry> {
     match json::whole::<Object<T>>(spec.get()) {
-        Ok(Object::Object(members)) => Ok(members),
+        Ok(Object::Is(members)) => Ok(members),
         Ok(Object::Absent) => Err(RefusedEntry::SpecType { found: "null" }),
         Ok(Object::Other(found)) => Err(RefusedEntry::SpecType { found }),
         Err(found) => Err(RefusedEntry::SpecJson { found }),

@@ -53,7 +53,7 @@ impl<'a> Retrieve<'a> {
         ids.check("entryUUIDs", &mut errors);
         indexes.check("logIndexes", &mut errors);
         let indexes = check_indexes(&indexes.items, &mut errors);
-        let keys = check_ids(&ids.items, &mut errors)?;
+        let keys = check_ids(&ids.items, &errors)?;
         SchemaErrors::check(errors)?;
         if ids.items.len() + indexes.len() + entries.len() > MAX_RETRIEVED {
             return Err(Rejected::TooMany { max: MAX_RETRIEVED });
@@ -116,7 +116,7 @@ fn read(body: &[u8]) -> Result<Lists<'_>, Rejected> {
     let entries = match json.entries {
         List::Absent => (Vec::new(), 0),
         List::Other(found) => return Err(malformed(wrong_type(found, ".entries", "array"))),
-        List::List { items, len } => (
+        List::Of { items, len } => (
             items
                 .into_iter()
                 .map(ProposedEntry::read)
@@ -142,7 +142,7 @@ fn items<J, T, const MAX: usize>(
 ) -> Result<Items<T>, String> {
     let (items, len, present) = match json {
         List::Absent => (Vec::new(), 0, false),
-        List::List { items, len } => (items, len, true),
+        List::Of { items, len } => (items, len, true),
         List::Other(found) => return Err(wrong_type(found, name, "array")),
     };
     Ok(Items {
@@ -173,7 +173,7 @@ struct BadTree;
 
 fn check_ids(
     ids: &[String],
-    errors: &mut Vec<SchemaError>,
+    errors: &[SchemaError],
 ) -> Result<Vec<Result<EntryKey, BadTree>>, Rejected> {
     let mut keys = Vec::with_capacity(ids.len());
     for (place, id) in ids.iter().enumerate() {
