@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use treering_attest::VerifierMaterial;
+use treering_rekor::v1;
 use treering_rekor::v2::{
     CreateEntry, Entry, KeyDetailsPolicy, Request, VerifiedRequest, Verifier,
     requests_from_submission,
@@ -88,6 +89,10 @@ pub fn rekor_entry(data: &[u8]) {
 
 /// Anything that a build system may push: what is accepted has been verified.
 pub fn submission(data: &[u8]) {
+    if let Ok(entry) = v1::entry_from_submission(data, &*KEY) {
+        let leaf = v1::Entry::parse(entry.canonical().leaf());
+        assert_eq!(leaf.as_ref(), Ok(entry.entry()));
+    }
     let Ok(requests) = requests_from_submission(data, &*KEY) else {
         return;
     };
@@ -99,5 +104,71 @@ pub fn submission(data: &[u8]) {
             Entry::parse(canonical.leaf()).map(|entry| entry.verify()),
             Ok(Ok(()))
         );
+    }
+}
+
+/// The body of a new entry of Rekor v1: what is accepted has a leaf that can be read, that is found by either form, and whose
+/// keys and attestation follow from the leaf and the envelope.
+pub fn rekor_v1_entry(data: &[u8]) {
+    let Ok(proposed) = v1::ProposedEntry::parse(data) else {
+        return;
+    };
+    let Ok(entry) = proposed.verify(&v1::Uncached) else {
+        // A lookup takes canonical forms, too, whose signatures cannot be verified.
+        let _ = proposed.look_up(&v1::Uncached);
+        return;
+    };
+    let leaf = entry.canonical().leaf();
+    assert_eq!(v1::Entry::parse(leaf).as_ref(), Ok(entry.entry()));
+    let canonical = v1::ProposedEntry::parse(leaf).expect("a leaf is a request");
+    for form in [&proposed, &canonical] {
+        let found = form.look_up(&v1::Uncached);
+        assert_eq!(found, Ok(entry.canonical().leaf_hash()));
+    }
+    let envelope = entry.envelope().map(str::as_bytes);
+    assert_eq!(v1::index_keys(entry.entry(), envelope), entry.index_keys());
+}
+
+/// A leaf of Rekor v1: only its canonical bytes.
+pub fn rekor_v1_leaf(data: &[u8]) {
+    let parsed = v1::Entry::parse(data);
+    if let Ok(entry) = &parsed {
+        let _ = v1::index_keys(entry, Some(data));
+    }
+    round_trip(data, parsed, v1::Entry::encode);
+}
+
+/// The bodies and queries that ask Rekor v1 for entries: bounded, and never a panic.
+pub fn rekor_v1_query(data: &[u8]) {
+    if let Ok(request) = v1::Retrieve::parse(data) {
+        let names = request.ids.len() + request.leaves.len();
+        assert!(names + request.entries.len() + request.indexes.len() <= v1::MAX_RETRIEVED);
+    }
+    if let Ok(search) = v1::SearchIndex::parse(data, &v1::Uncached) {
+        assert!(search.keys.len() <= 4);
+    }
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(key) = v1::EntryKey::parse_path(text) {
+        let written = match key {
+            v1::EntryKey::Full(id) => id.to_string(),
+            v1::EntryKey::Leaf(leaf) => leaf.to_hex(),
+        };
+        assert_eq!(written, text.to_ascii_lowercase());
+    }
+    let query = v1::Query::parse(text);
+    let _ = (query.log_index(), query.tree());
+    if let Ok(range) = query.proof_range() {
+        assert!(1 <= range.first && range.first <= range.last);
+    }
+}
+
+/// The PEM of a key as Rekor v1 takes it: its canonical form is the same key, and its own canonical form.
+pub fn rekor_v1_key(data: &[u8]) {
+    if let Ok(key) = v1::Verifier::parse(data) {
+        let canonical = v1::Verifier::parse(key.canonical_pem().as_bytes());
+        assert_eq!(canonical.as_ref(), Ok(&key));
+        let _ = key.subjects();
     }
 }

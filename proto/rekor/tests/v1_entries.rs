@@ -1,5 +1,6 @@
 //! Properties of Rekor v1's entries, over made-up ones: leaves are what a JCS library writes, noise never reaches them, the
 //! canonical form stands for itself, and what is too much is refused.
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 mod support;
 
@@ -243,81 +244,75 @@ fn too_many_subjects_are_refused_before_they_are_logged() {
     assert_eq!(entry.index_keys().unwrap().len(), 1_003);
 }
 
+/// A request that is good but for one value, and how the answer to it begins.
+type Fault = (Value, &'static str, Value, &'static str);
+
 #[test]
 fn refusals_have_the_words_that_clients_and_their_tests_look_for() {
     let key = P256::new(1);
-    let cases: Vec<(Value, &str)> = vec![
+    let rekord = || hashedrekord(&key, b"m");
+    let envelope = || dsse("t", b"x", &[&key]);
+    let faults: [Fault; 6] = [
         (
-            {
-                let mut body = hashedrekord(&key, b"m");
-                body["apiVersion"] = json!("0.0.2");
-                body
-            },
-            "error processing entry: hashedrekord implementation for version '0.0.2' not found: unable to locate entry for version 0.0.2",
+            rekord(),
+            "/apiVersion",
+            json!("0.0.2"),
+            "hashedrekord implementation for version '0.0.2' not found: unable to locate entry for version 0.0.2",
         ),
         (
-            {
-                let mut body = hashedrekord(&key, b"m");
-                body["spec"].as_object_mut().unwrap().remove("signature");
-                body
-            },
-            "error processing entry: validation failure list:\nsignature in body is required",
+            rekord(),
+            "/spec/signature",
+            json!("x"),
+            "validation failure list:\nsignature in body is required",
         ),
         (
-            {
-                let mut body = hashedrekord(&key, b"m");
-                body["spec"]["data"]["hash"]["algorithm"] = json!("sha1");
-                body
-            },
-            "error processing entry: validation failure list:\ndata.data.hash.data.hash.algorithm in body should be one of [sha256 sha384 sha512]",
+            rekord(),
+            "/spec/data/hash/algorithm",
+            json!("sha1"),
+            "validation failure list:\ndata.data.hash.data.hash.algorithm in body should be one of [sha256 sha384 sha512]",
         ),
         (
-            {
-                let mut body = hashedrekord(&key, b"m");
-                body["spec"]["signature"]["content"] = json!("!");
-                body
-            },
-            "error processing entry: failed parsing base64 data for signature content: illegal base64 data at input byte 0",
+            rekord(),
+            "/spec/signature/content",
+            json!("!"),
+            "failed parsing base64 data for signature content: illegal base64 data at input byte 0",
         ),
         (
-            {
-                let mut body = dsse("t", b"x", &[&key]);
-                body["spec"] = json!({});
-                body
-            },
-            "error processing entry: either proposedContent or envelopeHash, payloadHash, and signatures must be present",
+            envelope(),
+            "/spec",
+            json!({}),
+            "either proposedContent or envelopeHash, payloadHash, and signatures must be present",
         ),
         (
-            {
-                let mut body = dsse("t", b"x", &[&key]);
-                body["spec"]["proposedContent"]["verifiers"] = json!([pem(&P256::new(2))]);
-                body
-            },
-            "error processing entry: could not verify envelope: accepted signatures do not match threshold, Found: 0, Expected 1",
+            envelope(),
+            "/spec/proposedContent/verifiers",
+            json!([pem(&P256::new(2))]),
+            "could not verify envelope: accepted signatures do not match threshold, Found: 0, Expected 1",
         ),
     ];
-    for (body, expected) in cases {
+    for (mut body, place, value, expected) in faults {
+        *body.pointer_mut(place).unwrap() = value;
         let ApiError { code, message } = Rejected::Entry(verify(&body).unwrap_err()).body();
         assert_eq!(code, 400);
+        let words = message.strip_prefix("error processing entry: ").unwrap();
         assert!(
-            message.starts_with(expected),
-            "expected {expected:?}, found {message:?}"
+            words.starts_with(expected),
+            "expected {expected:?}, found {words:?}"
         );
     }
-    let rejected =
-        ProposedEntry::parse(br#"{"kind":"nosuch","apiVersion":"0.0.1","spec":{}}"#).unwrap_err();
-    assert_eq!(
-        rejected.body(),
-        ApiError::new(422, "invalid kind value: \"nosuch\"")
+}
+
+#[test]
+fn the_outer_object_is_refused_with_422() {
+    let refused = |body: &[u8]| ProposedEntry::parse(body).unwrap_err().body();
+    let unknown = br#"{"kind":"nosuch","apiVersion":"0.0.1","spec":{}}"#;
+    let expected = ApiError::new(422, "invalid kind value: \"nosuch\"");
+    assert_eq!(refused(unknown), expected);
+    let expected = ApiError::new(
+        422,
+        "validation failure list:\napiVersion in body is required\nspec in body is required",
     );
-    let rejected = ProposedEntry::parse(br#"{"kind":"dsse"}"#).unwrap_err();
-    assert_eq!(
-        rejected.body(),
-        ApiError::new(
-            422,
-            "validation failure list:\napiVersion in body is required\nspec in body is required"
-        )
-    );
+    assert_eq!(refused(br#"{"kind":"dsse"}"#), expected);
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl Log {
             ("POST", "index/retrieve") => self.search(&body),
             ("GET", "log/entries") => query.log_index().map(|index| self.by_index(index)),
             ("GET", "log/proof") => self.proof(&query),
-            ("GET", "log/publicKey") => query.tree().map(|tree| known(tree)),
+            ("GET", "log/publicKey") => query.tree().map(known),
             ("GET", path) => EntryKey::parse_path(path.strip_prefix("log/entries/").unwrap())
                 .map(|key| self.by_key(&key)),
             other => panic!("{other:?}"),

@@ -1,4 +1,5 @@
 //! Envelopes and bundles as build systems push them, made into one entry of Rekor v1.
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 mod support;
 
