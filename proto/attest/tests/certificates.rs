@@ -1,4 +1,5 @@
 //! What certificates say, and which of them are chains.
+#![expect(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 use std::collections::BTreeMap;
 
