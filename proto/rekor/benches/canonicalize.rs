@@ -8,6 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use p256::ecdsa::signature::Signer as _;
 use p256::pkcs8::EncodePublicKey as _;
 use treering_attest::{DigestAlgorithm, Envelope, PublicKey, VerifierMaterial, pae, verify_digest};
+use treering_rekor::v1;
 use treering_rekor::v2::{Entry, requests_from_submission};
 
 const SLSA_BUNDLE: &[u8] =
@@ -20,7 +21,9 @@ fn p256_envelope(payload_len: usize) -> (Vec<u8>, VerifierMaterial) {
         .verifying_key()
         .to_public_key_der()
         .expect("every key encodes");
-    let payload = vec![b'x'; payload_len];
+    let head = r#"{"subject":[{"digest":{"sha256":"00"}}],"predicate":{"text":""#;
+    let text_len = payload_len.saturating_sub(head.len() + 3);
+    let payload = format!("{head}{}\"}}}}", "x".repeat(text_len)).into_bytes();
     let signature: p256::ecdsa::Signature =
         key.sign(&pae("application/vnd.in-toto+json", &payload));
     let text = format!(
@@ -101,5 +104,43 @@ fn parts(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, canonicalize, parts);
+/// Keys that a server has seen before.
+struct Cached(v1::Verifier);
+
+impl v1::Keys for Cached {
+    fn parse(&self, _: &[u8]) -> Result<v1::Verifier, v1::KeyRefused> {
+        Ok(self.0.clone())
+    }
+}
+
+fn propose(c: &mut Criterion) {
+    let mut group = c.benchmark_group("proposed entry to leaf and index keys");
+    for payload in [1024, 15 * 1024, 4 * 1024 * 1024] {
+        let (envelope, key) = p256_envelope(payload);
+        let envelope = String::from_utf8(envelope).expect("json");
+        let key = v1::Verifier::from(&key);
+        let verifiers = [STANDARD.encode(key.canonical_pem())];
+        let content = serde_json::json!({"envelope": envelope, "verifiers": verifiers});
+        let spec = serde_json::json!({"proposedContent": content});
+        let body = serde_json::json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec});
+        let body = body.to_string();
+        let keys = Cached(key);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(
+            format!("p256 dsse, {payload} bytes of payload, cached key"),
+            |b| {
+                b.iter(|| {
+                    let entry = v1::ProposedEntry::parse(black_box(body.as_bytes()))
+                        .expect("it is one")
+                        .verify(&keys)
+                        .expect("it verifies");
+                    let found_by = entry.index_keys().expect("they are few");
+                    (entry.canonical().leaf_hash(), found_by)
+                });
+            },
+        );
+    }
+}
+
+criterion_group!(benches, canonicalize, propose, parts);
 criterion_main!(benches);

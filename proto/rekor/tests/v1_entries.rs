@@ -150,7 +150,7 @@ fn leaves_in_other_bytes_or_of_other_kinds_are_not_read() {
         Entry::parse(spaced.as_bytes()),
         Err(EntryError::NotCanonical)
     );
-    let other = text.replacen("hashedrekord", "rekord", 1);
+    let other = text.replacen("hashedrekord", "cose", 1);
     assert!(matches!(
         Entry::parse(other.as_bytes()),
         Err(EntryError::Kind { .. })
@@ -324,7 +324,8 @@ fn the_registry_names_every_kind_once() {
             ("hashedrekord", "0.0.1"),
             ("dsse", "0.0.1"),
             ("intoto", "0.0.1"),
-            ("intoto", "0.0.2")
+            ("intoto", "0.0.2"),
+            ("rekord", "0.0.1")
         ]
     );
 }

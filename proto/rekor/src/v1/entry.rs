@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use treering_attest::DigestAlgorithm;
 use treering_tlog::entry_bundle::MAX_LEAF_LEN;
 
-use super::{dsse, hashedrekord, intoto_v001, intoto_v002};
+use super::{dsse, hashedrekord, intoto_v001, intoto_v002, rekord};
 
 /// A parsed leaf. Parsing checks the form; its signatures were checked by the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Entry {
     IntotoV001(intoto_v001::Spec),
     /// `intoto 0.0.2`
     IntotoV002(intoto_v002::Spec),
+    /// `rekord 0.0.1`
+    Rekord(rekord::Spec),
 }
 
 /// A digest in a leaf.
@@ -75,6 +77,7 @@ impl Entry {
             (dsse::KIND, "0.0.1") => Self::Dsse(spec(leaf)?),
             (intoto_v001::KIND, "0.0.1") => Self::IntotoV001(spec(leaf)?),
             (intoto_v001::KIND, "0.0.2") => Self::IntotoV002(spec(leaf)?),
+            (rekord::KIND, "0.0.1") => Self::Rekord(spec(leaf)?),
             (kind, version) => {
                 return Err(EntryError::Kind {
                     kind: kind.chars().take(64).collect(),
@@ -96,6 +99,7 @@ impl Entry {
             Self::Dsse(spec) => self.write(spec),
             Self::IntotoV001(spec) => self.write(spec),
             Self::IntotoV002(spec) => self.write(spec),
+            Self::Rekord(spec) => self.write(spec),
         }
     }
 
@@ -114,13 +118,16 @@ impl Entry {
             Self::HashedRekord(_) => hashedrekord::KIND,
             Self::Dsse(_) => dsse::KIND,
             Self::IntotoV001(_) | Self::IntotoV002(_) => intoto_v001::KIND,
+            Self::Rekord(_) => rekord::KIND,
         }
     }
 
     /// `apiVersion`.
     pub fn version(&self) -> &'static str {
         match self {
-            Self::HashedRekord(_) | Self::Dsse(_) | Self::IntotoV001(_) => "0.0.1",
+            Self::HashedRekord(_) | Self::Dsse(_) | Self::IntotoV001(_) | Self::Rekord(_) => {
+                "0.0.1"
+            }
             Self::IntotoV002(_) => "0.0.2",
         }
     }

@@ -1,6 +1,6 @@
 //! What an entry is found by at `index/retrieve`.
 //!
-//! All keys are in lower case. The digest of a key's canonical PEM stands bare for a hashedrekord and behind `sha256:` for
+//! All keys are in lower case. The digest of a key's canonical PEM stands bare for a hashedrekord or rekord and behind `sha256:` for
 //! envelopes, so that a search by key finds the former and one by hash the latter; that is upstream's asymmetry.
 
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use ::base64::engine::general_purpose::STANDARD;
 use serde::de::MapAccess;
 use treering_attest::limits::MAX_SUBJECTS;
 
-use super::entry::Entry;
+use super::entry::{Entry, HashValue};
 use super::envelope::Envelope;
 use super::json::{self, FromMembers, List, Name, Object, Text, object};
 use super::refused::RefusedEntry;
@@ -43,13 +43,8 @@ pub(super) fn keys(
 ) -> Result<Vec<String>, RefusedEntry> {
     let mut keys = Keys::default();
     match entry {
-        Entry::HashedRekord(spec) => {
-            for verifier in verifiers {
-                keys.add(verifier.index_digest());
-                keys.add_all(verifier.subjects());
-            }
-            keys.add(spec.data.hash.index_key());
-        }
+        Entry::HashedRekord(spec) => keys.add_artifact(verifiers, &spec.data.hash),
+        Entry::Rekord(spec) => keys.add_artifact(verifiers, &spec.data.hash),
         Entry::Dsse(spec) => {
             keys.add_verifiers(verifiers);
             keys.add(spec.payload_hash.index_key());
@@ -81,6 +76,7 @@ pub(super) fn keys(
 fn verifiers(entry: &Entry) -> Vec<Verifier> {
     let texts: Vec<&str> = match entry {
         Entry::HashedRekord(spec) => vec![&spec.signature.public_key.content],
+        Entry::Rekord(spec) => vec![&spec.signature.public_key.content],
         Entry::Dsse(spec) => spec
             .signatures
             .iter()
@@ -114,6 +110,15 @@ impl Keys {
 
     fn add_all(&mut self, keys: impl IntoIterator<Item = String>) {
         keys.into_iter().for_each(|key| self.add(key));
+    }
+
+    /// Of a signature over an artifact: the digest of the key bare, that of the artifact behind its algorithm.
+    fn add_artifact(&mut self, verifiers: &[Verifier], hash: &HashValue) {
+        for verifier in verifiers {
+            self.add(verifier.index_digest());
+            self.add_all(verifier.subjects());
+        }
+        self.add(hash.index_key());
     }
 
     fn add_verifiers(&mut self, verifiers: &[Verifier]) {

@@ -1,4 +1,4 @@
-//! Rekor v1: `hashedrekord 0.0.1`, `dsse 0.0.1`, `intoto 0.0.1` and `0.0.2`.
+//! Rekor v1: `hashedrekord 0.0.1`, `dsse 0.0.1`, `intoto 0.0.1` and `0.0.2`, `rekord 0.0.1` of format x509.
 //!
 //! [`ProposedEntry`] is what was asked, [`VerifiedEntry`] one whose signatures verified and whose leaf fits, [`Entry`] a leaf as
 //! readers see it. [`Rejected`] is the answer to a request that is refused: status, code, message. What upstream (v1.5.4) does is
@@ -22,6 +22,7 @@ pub mod proposed;
 pub mod query;
 pub mod refused;
 pub mod rejected;
+pub mod rekord;
 pub mod retrieve;
 pub mod schema;
 pub mod search;

@@ -11,7 +11,7 @@ use super::rejected::Rejected;
 use super::schema::{SchemaError, SchemaErrors};
 use super::verified::VerifiedEntry;
 use super::verifier::Keys;
-use super::{dsse, hashedrekord, intoto_v001, intoto_v002};
+use super::{dsse, hashedrekord, intoto_v001, intoto_v002, rekord};
 
 /// One version of a kind. A new one is a row of [`REGISTRY`] and a variant of [`Entry`].
 struct Implementation {
@@ -46,6 +46,12 @@ static REGISTRY: &[Implementation] = &[
         version: "0.0.2",
         propose: intoto_v002::propose,
         look_up: intoto_v002::look_up,
+    },
+    Implementation {
+        kind: rekord::KIND,
+        version: "0.0.1",
+        propose: rekord::propose,
+        look_up: rekord::look_up,
     },
 ];
 

@@ -97,6 +97,20 @@ pub enum RefusedEntry {
     /// A digest of the right length that is not hexadecimal.
     #[error("invalid value for hash: expected hexadecimal digits, found others")]
     DigestDigits,
+    /// An artifact with another digest than the request says.
+    #[error("SHA mismatch: {computed} != {found}")]
+    DigestMismatch {
+        /// Of the artifact.
+        computed: String,
+        /// In the request, shortened.
+        found: String,
+    },
+    /// A format of signature that is known and not taken.
+    #[error("expected a signature of format x509, found {found}")]
+    Format {
+        /// Which one.
+        found: String,
+    },
     /// A signature of no bytes.
     #[error("verifying signature: X509 signature has not been initialized")]
     EmptySignature,
@@ -224,6 +238,7 @@ impl RefusedEntry {
                 ..
             }
             | Self::Version { .. }
+            | Self::Format { .. }
             | Self::NotAllowed { .. } => Refusal::Unsupported,
             Self::EmptySignature
             | Self::Chain(_)
@@ -242,6 +257,7 @@ impl RefusedEntry {
             | Self::Key { .. }
             | Self::DigestLength { .. }
             | Self::DigestDigits
+            | Self::DigestMismatch { .. }
             | Self::NoForm
             | Self::BothForms
             | Self::NotInsertable { .. }
