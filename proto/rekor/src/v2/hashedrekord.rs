@@ -115,7 +115,12 @@ impl Request {
                 found: self.digest.len(),
             });
         }
-        Ok(verify_digest(key, algorithm, &self.digest, &self.signature)?)
+        Ok(verify_digest(
+            key,
+            algorithm,
+            &self.digest,
+            &self.signature,
+        )?)
     }
 
     fn leaf(&self) -> Result<Canonical, RefusedEntry> {
