@@ -26,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("key", attest::key),
     ("merkle_proof", tlog::merkle_proof),
     ("note", tlog::note),
+    ("policy", tlog::policy),
     ("proof_file", tlog::proof_file),
     ("rekor_create", rekor::rekor_create),
     ("rekor_entry", rekor::rekor_entry),
@@ -39,6 +40,8 @@ pub const TARGETS: &[Target] = &[
     ("submission", rekor::submission),
     ("tile_path", tlog::tile_path),
     ("vkey", tlog::vkey),
+    ("witness_answer", tlog::witness_answer),
+    ("witness_request", tlog::witness_request),
 ];
 
 /// What is accepted must be written again as the same bytes.

@@ -6,8 +6,10 @@ use treering_tlog::checkpoint::{self, Checkpoint};
 use treering_tlog::entry_bundle::EntryBundle;
 use treering_tlog::merkle::subtree::Subtree;
 use treering_tlog::note::{NoteSignature, SignedNote, VerifierKey};
+use treering_tlog::policy::Policy;
 use treering_tlog::proof_file::TlogProof;
 use treering_tlog::tile::{HashTile, Tile, Width};
+use treering_tlog::witness::{self, AddCheckpoint};
 use treering_tlog::{ConsistencyProof, Hash, InclusionProof, LeafIndex, TreeSize};
 
 use crate::round_trip;
@@ -161,6 +163,15 @@ pub fn note(data: &[u8]) {
     round_trip(data, parsed, SignedNote::encode);
 }
 
+/// A policy, which may be written in many ways: what it is read as must be kept.
+pub fn policy(data: &[u8]) {
+    if let Ok(policy) = Policy::parse(data) {
+        assert_eq!(Policy::parse(&policy.encode()).as_ref(), Ok(&policy));
+        assert!(policy.is_satisfied(|_| true));
+        assert_eq!(policy.is_satisfied(|_| false), policy.quorum().is_none());
+    }
+}
+
 /// A proof file, whose checkpoint may verify while its leaf does not.
 pub fn proof_file(data: &[u8]) {
     let parsed = TlogProof::parse(data);
@@ -192,4 +203,25 @@ pub fn vkey(data: &[u8]) {
         VerifierKey::parse(text(data)),
         ToString::to_string,
     );
+}
+
+/// What a witness answers: lines of cosignatures, or a size.
+pub fn witness_answer(data: &[u8]) {
+    round_trip(data, witness::parse_cosignatures(data), |signatures| {
+        witness::encode_cosignatures(signatures)
+    });
+    round_trip(data, witness::parse_size(data), |size| {
+        witness::encode_size(*size)
+    });
+}
+
+/// What a witness is sent.
+pub fn witness_request(data: &[u8]) {
+    let parsed = AddCheckpoint::parse(data);
+    if let Ok(request) = &parsed {
+        let note = SignedNote::parse(request.checkpoint.as_bytes()).expect("read before");
+        let checkpoint = Checkpoint::parse(note.text()).expect("read before");
+        assert!(request.old <= checkpoint.size);
+    }
+    round_trip(data, parsed, AddCheckpoint::encode);
 }

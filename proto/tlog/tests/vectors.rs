@@ -16,6 +16,7 @@ use treering_tlog::merkle::subtree::Subtree;
 use treering_tlog::merkle::{self, ProofError, consistency, inclusion};
 use treering_tlog::note::{KeyName, SignedNote, VerifierKey};
 use treering_tlog::tile::{HashTile, Tile, TileNodes, Width};
+use treering_tlog::witness::{self, AddCheckpoint};
 use treering_tlog::{CompactRange, ConsistencyProof, Hash, InclusionProof, LeafIndex, TreeSize};
 
 const LOG_KEY: &str =
@@ -419,4 +420,39 @@ fn a_live_rekor_log_of_75_million_leaves() {
     inclusion
         .verify(&Hash::leaf(&body.unwrap()), &opened.checkpoint().root)
         .unwrap();
+}
+
+#[test]
+fn the_examples_of_the_witness_protocol_are_read() {
+    let read = |name: &str| fs::read(folder("tlog-witness").join(name)).unwrap();
+    let request = AddCheckpoint::parse(&read("request")).unwrap();
+    assert_eq!((request.old.get(), request.proof.len()), (20_852_014, 4));
+    assert_eq!(request.encode().as_bytes(), read("request"));
+    let note = SignedNote::parse(request.checkpoint.as_bytes()).unwrap();
+    assert!(
+        note.text()
+            .starts_with("example.com/behind-the-sofa\n20852163\n")
+    );
+    let cosignatures = witness::parse_cosignatures(&read("answer")).unwrap();
+    let names: Vec<&str> = cosignatures
+        .iter()
+        .map(|line| line.name().as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "witness.example/w1",
+            "witness.example/w1",
+            "witness.example/w2"
+        ]
+    );
+    // As the specification suggests: behind the checkpoint they are a note.
+    let whole = request.checkpoint + &witness::encode_cosignatures(&cosignatures);
+    assert_eq!(
+        SignedNote::parse(whole.as_bytes())
+            .unwrap()
+            .signatures()
+            .len(),
+        5
+    );
 }
