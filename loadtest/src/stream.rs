@@ -109,6 +109,7 @@ impl Streams {
             log: Some(self.log.to_string()),
             envelope,
             verifiers: vec![key.spki_der.clone()],
+            wait: None,
         })
     }
 

@@ -95,6 +95,39 @@ pub struct Submission {
     pub verifiers: Vec<Bytes>,
 }
 
+/// What the answer to a submission waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// A checkpoint that the log signed.
+    #[default]
+    Published,
+    /// A checkpoint that a quorum of the log's witnesses cosigned, too.
+    Cosigned,
+}
+
+impl Wait {
+    /// The word for [`Wait::Cosigned`].
+    const COSIGNED: &str = "cosigned";
+
+    /// As requests say it: nothing, or `cosigned`.
+    ///
+    /// # Errors
+    /// `Malformed` for another word.
+    pub fn parse(word: Option<&str>) -> Result<Self, Reject> {
+        match word {
+            None => Ok(Self::Published),
+            Some(Self::COSIGNED) => Ok(Self::Cosigned),
+            Some(other) => {
+                let found: String = other.chars().take(80).collect();
+                Err(Reject::malformed(
+                    "wait to be \"cosigned\"",
+                    format!("{found:?}"),
+                ))
+            }
+        }
+    }
+}
+
 /// What the submitter of an entry gets, and everybody who submits the same entry later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {

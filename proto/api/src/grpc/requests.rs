@@ -4,7 +4,7 @@ use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 use super::fields::{hash, hash_bytes, index, log_name, present, size};
 use super::pb;
-use crate::log::{EntryId, LogName, Submission};
+use crate::log::{EntryId, LogName, Submission, Wait};
 use crate::reject::Reject;
 
 impl pb::SubmitRequest {
@@ -19,7 +19,16 @@ impl pb::SubmitRequest {
             log: log.map(LogName::to_string),
             envelope,
             verifiers,
+            wait: None,
         }
+    }
+
+    /// What the answer waits for.
+    ///
+    /// # Errors
+    /// `Malformed` for a word that means nothing.
+    pub fn waits_for(&self) -> Result<Wait, Reject> {
+        Wait::parse(self.wait.as_deref())
     }
 
     /// The log and the submission.
@@ -57,7 +66,16 @@ impl pb::SubmitBatchRequest {
         Self {
             log: log.map(LogName::to_string),
             entries,
+            wait: None,
         }
+    }
+
+    /// What the answer waits for.
+    ///
+    /// # Errors
+    /// `Malformed` for a word that means nothing.
+    pub fn waits_for(&self) -> Result<Wait, Reject> {
+        Wait::parse(self.wait.as_deref())
     }
 
     /// The log and the submissions.
@@ -145,6 +163,7 @@ impl pb::GetCheckpointRequest {
         Self {
             log: log.map(LogName::to_string),
             covers: covers.map(LeafIndex::get),
+            cosigned: false,
         }
     }
 

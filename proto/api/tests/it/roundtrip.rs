@@ -9,7 +9,7 @@ use treering_api::json::{
     LogsJson, ProofJson, SubmittedJson, TailLineJson, verifier_from_query, verifier_to_query,
 };
 use treering_api::log::{
-    Entry, EntryId, LogInfo, LogName, Receipt, SignedCheckpoint, Submission, Submitted,
+    Entry, EntryId, LogInfo, LogName, Receipt, SignedCheckpoint, Submission, Submitted, Wait,
 };
 use treering_api::{Reject, RejectKind};
 use treering_tlog::checkpoint::Checkpoint;
@@ -121,6 +121,18 @@ proptest! {
         prop_assert_eq!(proto(&pb::GetCheckpointRequest::new(log_ref, covers)).read().unwrap(), (log.clone(), covers));
         prop_assert_eq!(proto(&pb::TailRequest::new(log_ref, index)).read().unwrap(), (log.clone(), index));
         prop_assert_eq!(proto(&pb::GetEnvelopeRequest::new(&hash)).read().unwrap(), hash);
+    }
+
+    #[test]
+    fn waits(word in "[a-z]{0,9}|cosigned") {
+        let expected = (word == "cosigned").then_some(Wait::Cosigned);
+        let one = pb::SubmitRequest { wait: Some(word.clone()), ..Default::default() };
+        let several = pb::SubmitBatchRequest { wait: Some(word.clone()), ..Default::default() };
+        for found in [proto(&one).waits_for(), proto(&several).waits_for(), Wait::parse(Some(&word))] {
+            prop_assert_eq!(found.as_ref().ok().copied(), expected);
+            prop_assert!(found.err().is_none_or(|reject| reject.kind == RejectKind::Malformed));
+        }
+        prop_assert_eq!(proto(&pb::SubmitRequest::default()).waits_for().unwrap(), Wait::Published);
     }
 
     #[test]
