@@ -31,6 +31,7 @@ use crate::log::recover::OpenError;
 use crate::metrics::Metrics;
 use crate::service::{RekorV2Rules, Service, ServiceParts};
 use crate::trust::{Services, Trust, TrustedLog, VKEY_SUFFIX};
+use crate::witness::{Setup, SetupError};
 
 /// How old the size of the store may be: finding it walks over every file of the data directory.
 const STORAGE_READ_MAX_AGE: Duration = Duration::from_secs(60);
@@ -105,6 +106,9 @@ pub enum AppError {
     /// The file of other services.
     #[error("{0}")]
     Services(String),
+    /// The policy of the witnesses.
+    #[error(transparent)]
+    Witness(#[from] SetupError),
     /// A change of the logs was refused.
     #[error("{0}")]
     Refused(#[from] treering_api::Reject),
@@ -190,6 +194,18 @@ impl App {
                 dir: self.directory.root().to_owned(),
                 url,
             });
+        }
+        Ok(())
+    }
+
+    /// Has the checkpoints cosigned, if the configuration names a policy. On a thread of the runtime.
+    ///
+    /// # Errors
+    /// The first mistake in the policy.
+    pub fn begin_witnessing(&self) -> Result<(), AppError> {
+        let config = self.config.lock().witness.clone();
+        if let Some(setup) = Setup::load(self.directory.root(), &config)? {
+            self.service.begin_witnessing(setup)?;
         }
         Ok(())
     }

@@ -61,7 +61,8 @@ impl From<AppError> for Failure {
             | AppError::NotInitialised { .. }
             | AppError::NoLog { .. }
             | AppError::ForeignOrigin { .. }
-            | AppError::Services(_) => Exit::Usage,
+            | AppError::Services(_)
+            | AppError::Witness(_) => Exit::Usage,
             AppError::Refused(reject) => return reject.clone().into(),
             AppError::LostDatabase { .. }
             | AppError::Store(_)

@@ -10,7 +10,7 @@ mod url;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use treering_api::log::LogName;
@@ -51,6 +51,8 @@ pub struct Config {
     pub http: HttpLimits,
     /// The memory of the storage engine.
     pub storage: StorageConfig,
+    /// Who cosigns the checkpoints.
+    pub witness: WitnessConfig,
     /// What is told to operators.
     pub telemetry: TelemetryConfig,
 }
@@ -81,6 +83,19 @@ pub struct StorageConfig {
     pub write_buffer_bytes: usize,
     /// Threads that verify signatures; at least one.
     pub verify_workers: usize,
+}
+
+/// Who cosigns the checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessConfig {
+    /// The file with the witnesses and their quorum, relative to the data directory; without it nobody cosigns.
+    pub policy: Option<PathBuf>,
+    /// How long a witness may take for one answer.
+    pub timeout: Duration,
+    /// The time between rounds while nobody waits for one.
+    pub interval: Duration,
+    /// How long a call may wait for the quorum.
+    pub max_wait: Duration,
 }
 
 /// What is told to operators.
@@ -129,6 +144,7 @@ impl Config {
             limits: read_limits(&mut reader),
             http: HttpLimits::read(&mut reader),
             storage: StorageConfig::read(&mut reader),
+            witness: WitnessConfig::read(&mut reader),
             telemetry: TelemetryConfig::read(&mut reader),
             url: url.unwrap_or_default(),
         };
@@ -150,6 +166,9 @@ impl Config {
                 self.listen
             );
             reader.mistake("admin_listen", message);
+        }
+        if self.witness.timeout.is_zero() {
+            reader.mistake("witness.timeout", "expected more than 0s, found 0s");
         }
         let limits = &self.limits;
         for (name, bytes) in [
@@ -233,6 +252,17 @@ impl StorageConfig {
             verify_workers: reader.count_or("storage.verify_workers", || {
                 std::thread::available_parallelism().map_or(1, usize::from)
             }),
+        }
+    }
+}
+
+impl WitnessConfig {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            policy: reader.text("witness.policy").map(PathBuf::from),
+            timeout: reader.duration("witness.timeout", Duration::from_secs(5)),
+            interval: reader.duration("witness.interval", Duration::from_secs(1)),
+            max_wait: reader.duration("witness.max_wait", Duration::from_secs(30)),
         }
     }
 }

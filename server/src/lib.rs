@@ -23,3 +23,4 @@ pub mod service;
 pub mod shutdown;
 pub mod telemetry;
 pub mod trust;
+pub mod witness;

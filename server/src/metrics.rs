@@ -8,6 +8,7 @@ mod make;
 pub mod otlp;
 mod rekor_v2;
 mod route;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use treering_api::reject::RejectKind;
 
 pub use rekor_v2::RekorV2Metrics;
 pub use route::{Route, StatusClass};
+use witness::PerWitness;
+pub use witness::{WitnessFailure, WitnessMetrics};
 
 /// Brings the gauges up to date that nobody sets when they change; called before every reading.
 type Probe = Box<dyn Fn(&Metrics) + Send + Sync>;
@@ -34,6 +37,7 @@ pub struct Metrics {
     work: Work,
     rekor_v2: RekorV2Metrics,
     per_log: PerLog,
+    per_witness: PerWitness,
     logs: RwLock<BTreeMap<String, LogMetrics>>,
     probe: Mutex<Option<Probe>>,
 }
@@ -120,6 +124,7 @@ impl Metrics {
             work: Work::new(&registry),
             rekor_v2: RekorV2Metrics::new(&registry),
             per_log: PerLog::new(&registry),
+            per_witness: PerWitness::new(&registry),
             logs: RwLock::default(),
             probe: Mutex::new(None),
             registry,
@@ -142,6 +147,18 @@ impl Metrics {
     #[must_use]
     pub const fn rekor_v2(&self) -> &RekorV2Metrics {
         &self.rekor_v2
+    }
+
+    /// The handles of a witness of a log; its series start at zero with the first call.
+    #[must_use]
+    pub fn witness(&self, log: &LogName, witness: &str) -> WitnessMetrics {
+        self.per_witness.handles(log.as_str(), witness)
+    }
+
+    /// The gauge of the newest size that the quorum of a log's witnesses cosigned.
+    #[must_use]
+    pub fn quorum_size(&self, log: &LogName) -> IntGauge {
+        self.per_witness.quorum_size(log.as_str())
     }
 
     /// A request was answered, after that time to the head of the answer.

@@ -58,7 +58,10 @@ impl Server {
         let opened =
             tokio::task::spawn_blocking(move || App::open(&open_in, config, metrics, clock)).await;
         let app = opened.expect("opening a store does not panic")?;
-        let guard = app.check_has_log().and_then(|()| write_run_file(&run, dir));
+        let guard = app
+            .check_has_log()
+            .and_then(|()| app.begin_witnessing())
+            .and_then(|()| write_run_file(&run, dir));
         let guard = match guard {
             Ok(guard) => guard,
             Err(error) => {

@@ -139,14 +139,20 @@ impl Door {
     }
 
     async fn submit_one(&self, request: pb::SubmitRequest) -> Result<pb::SubmitResponse, Reject> {
+        let wait = request.waits_for()?;
         let (log, submission) = request.read()?;
-        pb::SubmitResponse::try_from(self.app.service().submit(log.as_ref(), submission).await?)
+        let submitted = self
+            .app
+            .service()
+            .submit_and_wait(log.as_ref(), submission, wait);
+        pb::SubmitResponse::try_from(submitted.await?)
     }
 
     async fn submit_all(
         &self,
         request: pb::SubmitBatchRequest,
     ) -> Result<pb::SubmitBatchResponse, Reject> {
+        let wait = request.waits_for()?;
         let (log, submissions) = request.read()?;
         let most = self.app.limits().max_batch_items;
         if submissions.len() > most {
@@ -160,7 +166,7 @@ impl Door {
         let submitted = self
             .app
             .service()
-            .submit_batch(Some(&log), submissions)
+            .submit_batch_and_wait(Some(&log), submissions, wait)
             .await;
         submitted
             .iter()
@@ -197,12 +203,11 @@ impl Door {
         &self,
         request: pb::GetCheckpointRequest,
     ) -> Result<pb::Checkpoint, Reject> {
+        let cosigned = request.cosigned;
         let (log, covers) = request.read()?;
         let log = self.named(log.as_ref())?;
-        let signed = match covers {
-            Some(index) => self.app.service().wait(Some(&log), index).await?,
-            None => self.app.service().checkpoint(Some(&log)).await?,
-        };
+        let service = self.app.service();
+        let signed = service.checkpoint_of(&log, covers, cosigned).await?;
         Ok(pb::Checkpoint::new(&log, signed))
     }
 

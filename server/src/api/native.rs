@@ -48,8 +48,8 @@ pub fn routes() -> Router<Api> {
 }
 
 async fn submit(State(api): State<Api>, uri: Uri, headers: HeaderMap, body: Body) -> Answer {
-    let query = Query::read(&uri, &["log", "verifiers"])?;
-    let (log, verifiers) = (query.log()?, query.verifiers()?);
+    let query = Query::read(&uri, &["log", "verifiers", "wait"])?;
+    let (log, verifiers, wait) = (query.log()?, query.verifiers()?, query.wait()?);
     let limit = Limit {
         bytes: api.app.limits().max_envelope_bytes,
         name: "limits.max_envelope_bytes",
@@ -59,7 +59,10 @@ async fn submit(State(api): State<Api>, uri: Uri, headers: HeaderMap, body: Body
         envelope: body.bytes(),
         verifiers,
     };
-    let receipts = api.service().submit(log.as_ref(), submission).await?;
+    let submitted = api
+        .service()
+        .submit_and_wait(log.as_ref(), submission, wait);
+    let receipts = submitted.await?;
     let submitted = SubmittedJson::try_from(receipts)?;
     Ok((submitted.status(), Json(submitted)).into_response())
 }
@@ -70,7 +73,8 @@ async fn submit_batch(
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Json<BatchResponseJson>> {
-    let log = Query::read(&uri, &["log"])?.log()?;
+    let query = Query::read(&uri, &["log", "wait"])?;
+    let (log, wait) = (query.log()?, query.wait()?);
     let limit = Limit {
         bytes: api.app.limits().max_batch_bytes,
         name: "limits.max_batch_bytes",
@@ -89,7 +93,10 @@ async fn submit_batch(
     }
     // The name is checked once; else every result would say that there is no such log.
     let log = api.service().log(log.as_ref())?.name().clone();
-    let submitted = api.service().submit_batch(Some(&log), submissions).await;
+    let submitted = api
+        .service()
+        .submit_batch_and_wait(Some(&log), submissions, wait)
+        .await;
     submitted
         .iter()
         .filter_map(|result| result.as_ref().err())
@@ -151,12 +158,10 @@ async fn consistency(State(api): State<Api>, uri: Uri) -> Answer {
 }
 
 async fn checkpoint(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Answer {
-    let query = Query::read(&uri, &["log", "covers"])?;
+    let query = Query::read(&uri, &["log", "covers", "cosigned"])?;
     let log = named(&api, &query)?;
-    let signed = match query.index("covers")? {
-        Some(index) => api.service().wait(Some(&log), index).await?,
-        None => api.service().checkpoint(Some(&log)).await?,
-    };
+    let (covers, cosigned) = (query.index("covers")?, query.flag("cosigned")?);
+    let signed = api.service().checkpoint_of(&log, covers, cosigned).await?;
     if wants_text(&headers) {
         return Ok(([NO_CACHE], signed.note).into_response());
     }

@@ -4,7 +4,7 @@ use axum::extract::Query as Pairs;
 use bytes::Bytes;
 use http::Uri;
 use treering_api::json::verifier_from_query;
-use treering_api::log::LogName;
+use treering_api::log::{LogName, Wait};
 use treering_api::reject::Reject;
 use treering_tlog::{LeafIndex, TreeSize};
 
@@ -68,6 +68,25 @@ impl Query {
             .filter(|(name, _)| name == REPEATABLE)
             .map(|(_, value)| verifier_from_query(value))
             .collect()
+    }
+
+    /// The parameter `wait`.
+    ///
+    /// # Errors
+    /// `Malformed` for a word that means nothing.
+    pub fn wait(&self) -> Result<Wait, Reject> {
+        Wait::parse(self.get("wait"))
+    }
+
+    /// A parameter that is `true` or `false`; false where it is missing.
+    ///
+    /// # Errors
+    /// `Malformed` for another word.
+    pub fn flag(&self, name: &str) -> Result<bool, Reject> {
+        self.get(name).map_or(Ok(false), |text| {
+            text.parse()
+                .map_err(|_| Reject::malformed(format!("{name} to be true or false"), echo(text)))
+        })
     }
 
     /// A parameter that is an index.

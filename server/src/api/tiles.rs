@@ -55,7 +55,7 @@ async fn checkpoint(
         ),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
-    Ok((headers, log.published().note.clone()).into_response())
+    Ok((headers, log.current().note.clone()).into_response())
 }
 
 async fn tile_at(

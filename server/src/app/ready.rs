@@ -27,6 +27,7 @@ pub(super) fn not_ready(health: &Health, ready_oldest: Duration) -> Vec<String> 
             "published checkpoints cannot be kept outside the database: {error}"
         ));
     }
+    reasons.extend(health.witness_alarms.iter().cloned());
     reasons
 }
 
@@ -45,6 +46,7 @@ mod tests {
             failed: None,
             disk_low: None,
             published_failed: None,
+            witness_alarms: Vec::new(),
             stopping: false,
         };
         assert_eq!(not_ready(&idle, limit), Vec::<String>::new());
@@ -61,6 +63,7 @@ mod tests {
             failed: Some("log a: disk gone".to_owned()),
             disk_low: Some((10, 20)),
             published_failed: Some("published/a: read-only".to_owned()),
+            witness_alarms: vec!["witness w contradicts log a".to_owned()],
             stopping: true,
         };
         let reasons = not_ready(&all, limit).join("; ");
@@ -72,6 +75,7 @@ mod tests {
             "at least 20 bytes",
             "found 10",
             "published/a: read-only",
+            "witness w contradicts log a",
         ] {
             assert!(reasons.contains(part), "{part} in {reasons}");
         }

@@ -206,6 +206,29 @@ pub const FIELDS: &[Field] = &[
         "Threads that verify signatures. Without it one for each core.",
     ),
     field(
+        "witness.policy",
+        "",
+        "A file of c2sp.org/tlog-policy with the witnesses that checkpoints are sent to, each with its URL, and the quorum \
+         that wait=cosigned waits for; relative to the data directory. If it lists logs it is for these, else for all. \
+         Without it nobody cosigns.",
+    ),
+    field(
+        "witness.timeout",
+        "\"5s\"",
+        "How long a witness may take for one answer. A slow one delays nobody once the others are a quorum.",
+    ),
+    field(
+        "witness.interval",
+        "\"1s\"",
+        "The time between two rounds of cosigning; while somebody waits for one it is at most 50ms. Less is more work for \
+         the witnesses, some of which refuse it.",
+    ),
+    field(
+        "witness.max_wait",
+        "\"30s\"",
+        "How long a call with wait=cosigned may wait. After it the answer is 504: the entry is logged, the quorum is missing.",
+    ),
+    field(
         "telemetry.log_level",
         "\"info\"",
         "Which events are written to stderr: error, warn, info, debug, trace, or a filter such as \"info,treering=debug\". \

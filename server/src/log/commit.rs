@@ -14,7 +14,7 @@ use super::signer::Signer;
 
 /// A tree that is durable and signed, and that readers see.
 pub struct Published {
-    /// The signed note.
+    /// The note with the log's signature, and in what [`super::SharedLog::current`] gives with its cosignatures behind it.
     pub note: String,
     /// What it says.
     pub checkpoint: Checkpoint,
@@ -24,6 +24,19 @@ pub struct Published {
     pub growth: Option<Growth>,
     /// The integrated time of the newest batch, in seconds since the Unix epoch.
     pub integrated_time: u64,
+}
+
+impl Published {
+    /// The same tree with cosignature lines behind the log's signature. Its proofs come from the store.
+    pub(crate) fn with_cosignatures(&self, lines: &str) -> Self {
+        Self {
+            note: format!("{}{lines}", self.note),
+            checkpoint: self.checkpoint.clone(),
+            edge: self.edge.clone(),
+            growth: None,
+            integrated_time: self.integrated_time,
+        }
+    }
 }
 
 /// The answer to a submission: where its entries stand, and the tree that holds them.

@@ -11,10 +11,11 @@ pub mod signer;
 mod tile_cache;
 pub mod tiles;
 pub mod verify;
+pub mod witnessed;
 
 use std::fmt::Display;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, TrySendError};
@@ -27,6 +28,7 @@ use treering_tlog::{LeafIndex, TreeSize};
 use batch::Pending;
 use commit::Published;
 use sequencer::Command;
+use witnessed::Witnessed;
 
 /// What a log is, for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub struct SharedLog {
     sizes: watch::Sender<TreeSize>,
     failure: watch::Sender<Option<String>>,
     cache: tile_cache::TileCache,
+    /// Set once the log is fed to witnesses.
+    witnessed: OnceLock<Witnessed>,
 }
 
 /// A log of a running server, for everybody but its own thread. The thread ends when the last handle is dropped, which
@@ -108,6 +112,7 @@ impl SharedLog {
             sizes,
             failure,
             cache: tile_cache::TileCache::new(cache_bytes),
+            witnessed: OnceLock::new(),
         })
     }
 
@@ -157,6 +162,40 @@ impl SharedLog {
     #[must_use]
     pub fn published(&self) -> Arc<Published> {
         self.published.load_full()
+    }
+
+    /// The newest tree that is durable and signed, with the cosignatures that it has got until now.
+    #[must_use]
+    pub fn current(&self) -> Arc<Published> {
+        // In this order: what is cosigned was published before, so that what is loaded second is never older.
+        let cosigned = self.witnessed().and_then(Witnessed::newest);
+        let published = self.published();
+        cosigned
+            .filter(|cosigned| cosigned.checkpoint.size == published.checkpoint.size)
+            .unwrap_or(published)
+    }
+
+    /// The note of a published tree, with the cosignatures that it has got until now.
+    #[must_use]
+    pub fn note_of(&self, published: &Published) -> String {
+        let cosigned = self
+            .witnessed()
+            .and_then(|witnessed| witnessed.of_size(published.checkpoint.size));
+        match cosigned {
+            Some(cosigned) => cosigned.note.clone(),
+            None => published.note.clone(),
+        }
+    }
+
+    /// What witnesses have said of it; `None` if it is under no witness policy.
+    #[must_use]
+    pub fn witnessed(&self) -> Option<&Witnessed> {
+        self.witnessed.get()
+    }
+
+    /// Puts it under a witness policy, for as long as it runs.
+    pub(crate) fn begin_witnessed(&self) -> &Witnessed {
+        self.witnessed.get_or_init(Witnessed::default)
     }
 
     /// Tells of every new published size.
@@ -225,6 +264,11 @@ impl SharedLog {
 impl LogHandle {
     pub(crate) fn new(log: Arc<SharedLog>, queue: Sender<Command>) -> Arc<Self> {
         Arc::new(Self { log, queue })
+    }
+
+    /// What it shares with its thread.
+    pub(crate) const fn shared(&self) -> &Arc<SharedLog> {
+        &self.log
     }
 
     /// Hands a submission to the log's thread. The answer comes by its `reply`.

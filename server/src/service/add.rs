@@ -97,6 +97,9 @@ impl Service {
         self.threads.lock().push(thread);
         let handle = LogHandle::new(log, queue);
         self.logs.write().push(Arc::clone(&handle));
+        if let Some(feeders) = &*self.feeders.lock() {
+            feeders.feed(handle.shared());
+        }
         Ok(handle)
     }
 

@@ -2,6 +2,7 @@
 
 mod add;
 mod content;
+mod cosign;
 mod read;
 pub mod rekor_v2;
 mod submit;
@@ -37,7 +38,9 @@ use crate::log::admission::{Admission, FreeDisk};
 use crate::log::events::EventLog;
 use crate::log::recover::{OpenError, check_names, describe};
 use crate::log::verify::VerifyPool;
+use crate::log::witnessed::Witnessed;
 use crate::metrics::Metrics;
+use crate::witness::Feeders;
 use verifiers::VerifierCache;
 
 /// Loads the checkpoint key of a log by the log's name; the error is text for the operator.
@@ -76,6 +79,8 @@ pub struct Health {
     pub disk_low: Option<(u64, u64)>,
     /// Why the newest try failed to keep published checkpoints outside the store: one that goes back now goes back unnoticed.
     pub published_failed: Option<String>,
+    /// Which witnesses hold what contradicts a log: it went back, or shows them and others different trees.
+    pub witness_alarms: Vec<String>,
     /// The service is stopping.
     pub stopping: bool,
 }
@@ -93,6 +98,7 @@ pub struct Service {
     failure: watch::Sender<Option<String>>,
     /// Held while a log is added, so that numbers are given once.
     adding: Mutex<()>,
+    feeders: Mutex<Option<Feeders>>,
 }
 
 impl Service {
@@ -135,6 +141,7 @@ impl Service {
             events: Arc::new(EventLog::new(Arc::clone(&parts.store), events.len())),
             failure: watch::Sender::new(None),
             adding: Mutex::new(()),
+            feeders: Mutex::new(None),
             parts,
         };
         for description in descriptions {
@@ -216,8 +223,15 @@ impl Service {
                 .published
                 .last_error()
                 .map(|error| error.to_string()),
+            witness_alarms: self.witness_alarms(),
             stopping: self.admission.is_stopping(),
         }
+    }
+
+    fn witness_alarms(&self) -> Vec<String> {
+        let handles = self.handles();
+        let witnessed = handles.iter().filter_map(|log| log.witnessed());
+        witnessed.flat_map(Witnessed::alarms).collect()
     }
 
     /// Waits until a log has failed; the process should then stop, for only a restart reads the truth from the store.
@@ -241,6 +255,9 @@ impl Service {
         self.close_streams();
         let answered = self.admission.drain(limit);
         self.pool.stop();
+        if let Some(feeders) = self.feeders.lock().take() {
+            feeders.wait(limit);
+        }
         for log in self.handles() {
             log.stop();
         }
@@ -307,7 +324,7 @@ impl Log for Service {
     }
 
     async fn checkpoint(&self, log: Option<&LogName>) -> Result<SignedCheckpoint, Reject> {
-        Ok(read::signed_checkpoint(&self.log(log)?.published()))
+        Ok(read::signed_checkpoint(&self.log(log)?.current()))
     }
 
     async fn wait(

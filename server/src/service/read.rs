@@ -174,13 +174,26 @@ impl LogHandle {
         let inclusion =
             inclusion::prove(index, size, &nodes).map_err(|error| self.proof_fault(&error))?;
         let checkpoint = if size == published.checkpoint.size {
-            published.note.clone()
+            self.note_of(published)
         } else {
             String::new()
         };
         Ok(SignedInclusion {
             inclusion,
             checkpoint,
+        })
+    }
+
+    /// The inclusion proof of an index in the newest tree of `published`, with its note as it is there.
+    pub(super) fn prove_exactly(
+        &self,
+        index: LeafIndex,
+        published: &Published,
+    ) -> Result<SignedInclusion, Reject> {
+        let proof = self.prove_in(index, published.checkpoint.size, published)?;
+        Ok(SignedInclusion {
+            checkpoint: published.note.clone(),
+            ..proof
         })
     }
 
@@ -226,7 +239,7 @@ impl Service {
         let limit = self.parts.limits.max_wait;
         tokio::select! {
             covered = sizes.wait_for(|size| size.contains(index)) => match covered {
-                Ok(_) => Ok(signed_checkpoint(&handle.published())),
+                Ok(_) => Ok(signed_checkpoint(&handle.current())),
                 Err(_) => Err(Reject::new(RejectKind::Unavailable, "the server is stopping")),
             },
             () = self.closing.cancelled() => Err(Reject::new(RejectKind::Unavailable, "the server is stopping")),

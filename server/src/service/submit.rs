@@ -269,16 +269,20 @@ fn fresh_receipt(
         envelope_sha256: sequenced.envelope_sha256,
         integrated_time: published.integrated_time,
         duplicate: false,
-        proof: prove_fresh(placed, published)
+        proof: prove_fresh(handle, placed, published)
             .ok_or_else(|| Reject::new(RejectKind::Internal, "no proof for a new entry"))?,
     })
 }
 
-fn prove_fresh(placed: &Placed, published: &Published) -> Option<SignedInclusion> {
+fn prove_fresh(
+    handle: &LogHandle,
+    placed: &Placed,
+    published: &Published,
+) -> Option<SignedInclusion> {
     let inclusion = published.growth.as_ref()?.prove(placed.index)?;
     Some(SignedInclusion {
         inclusion,
-        checkpoint: published.note.clone(),
+        checkpoint: handle.note_of(published),
     })
 }
 
@@ -288,7 +292,7 @@ fn receipt(handle: &LogHandle, placed: &Placed, sequenced: &Sequenced) -> Result
         return fresh_receipt(handle, placed, sequenced);
     }
     let entry = handle.read_at(placed.index, &sequenced.published)?;
-    let proof = match prove_fresh(placed, &sequenced.published) {
+    let proof = match prove_fresh(handle, placed, &sequenced.published) {
         Some(proof) => proof,
         None => handle.prove_in(
             placed.index,
