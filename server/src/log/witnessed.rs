@@ -86,11 +86,15 @@ impl Witnessed {
                 .as_ref()
                 .is_none_or(|held| held.checkpoint.size <= size)
         };
-        if at_most(&self.newest) {
-            self.newest.store(Some(Arc::clone(&tree)));
+        let completes = satisfied && at_most(&self.quorum);
+        // What readers of the newest tree see is never more than what those of the quorum's get after it.
+        if completes {
+            self.quorum.store(Some(Arc::clone(&tree)));
         }
-        if satisfied && at_most(&self.quorum) {
-            self.quorum.store(Some(tree));
+        if at_most(&self.newest) {
+            self.newest.store(Some(tree));
+        }
+        if completes {
             self.sizes.send_replace(size);
         }
     }

@@ -235,8 +235,10 @@ async fn a_rotation_moves_clients_to_the_new_log() {
 #[test]
 fn every_metric_is_explained() {
     let metrics = Metrics::new();
-    // The series of a log appear with the log.
+    // The series of a log appear with the log, those of a witness with the witness.
     drop(metrics.log(&name("rekor-v2")));
+    drop(metrics.witness(&name("rekor-v2"), "w"));
+    drop(metrics.quorum_size(&name("rekor-v2")));
     let registered: BTreeSet<String> = metrics
         .gather()
         .iter()

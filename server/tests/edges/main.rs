@@ -11,6 +11,7 @@
 
 mod admin;
 mod commands;
+mod fake_witness;
 mod grpc;
 mod init;
 mod limits;
@@ -21,3 +22,6 @@ mod stalls;
 mod support;
 mod telemetry;
 mod tiles;
+mod watched;
+mod witness_faults;
+mod witnesses;

@@ -93,11 +93,26 @@ impl Running {
     }
 
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_prepared(settings, |_| {}).await
+    }
+
+    /// As [`Running::start_with`], after something was done to the new data directory.
+    pub(crate) async fn start_prepared(
+        settings: &[(&str, &str)],
+        prepare: impl FnOnce(&Path),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("log");
         init(&dir, options("http://localhost:3000"), clock())
             .await
             .unwrap();
+        prepare(&dir);
+        Self::start_in(folder, settings).await
+    }
+
+    /// A server on a data directory that is there.
+    pub(crate) async fn start_in(folder: tempfile::TempDir, settings: &[(&str, &str)]) -> Self {
+        let dir = folder.path().join("log");
         let config = config(&dir, settings);
         let server = Server::start(&dir, config, Arc::new(Metrics::new()), clock())
             .await
@@ -177,6 +192,12 @@ impl Running {
         {
             result.unwrap();
         }
+    }
+
+    /// Stops it; its data directory stays.
+    pub(crate) async fn stop_and_keep(self) -> tempfile::TempDir {
+        assert!(self.server.stop(std::future::pending()).await);
+        self.folder
     }
 
     pub(crate) async fn stop(self) -> bool {

@@ -1,5 +1,7 @@
 use ed25519_dalek::SigningKey;
-use treering_storage::Edge;
+use treering_storage::apply::stage;
+use treering_storage::record::RecordEntry;
+use treering_storage::{Edge, LogId};
 use treering_tlog::note::KeyName;
 use treering_tlog::witness::{encode_cosignatures, encode_size};
 
@@ -7,10 +9,12 @@ use super::*;
 use crate::log::signer::Signer;
 
 fn tree(leaves: u64) -> Published {
-    let mut edge = Edge::new();
-    for leaf in 0..leaves {
-        edge.append(Hash::leaf(&leaf.to_be_bytes()), |_, _, _| {});
-    }
+    let records = (0..leaves).map(|leaf| RecordEntry {
+        leaf: leaf.to_be_bytes().to_vec().into(),
+        leaf_hash: Hash::leaf(&leaf.to_be_bytes()),
+        envelope: None,
+    });
+    let edge = stage(&Edge::new(), LogId(0), 1, records.collect()).edge;
     let key = SigningKey::from_bytes(&[7; 32]);
     let (checkpoint, note) = Signer::new("log.test", key).unwrap().sign(&edge);
     Published {
@@ -80,7 +84,10 @@ fn every_status_means_what_the_protocol_says() {
         assert_eq!(found.0, reason, "{status} {body:?} {old}: {}", found.1);
     }
     let (_, detail) = judge(400, false, &"x".repeat(9000), 3).unwrap_err();
-    assert!(detail.starts_with("status 400: \"xxx") && detail.len() < 300, "{detail}");
+    assert!(
+        detail.starts_with("status 400: \"xxx") && detail.len() < 300,
+        "{detail}"
+    );
 }
 
 #[test]
@@ -91,15 +98,13 @@ fn only_a_cosignature_of_its_key_over_our_checkpoint_counts() {
     };
     let (good, other_tree) = (line(1, &text), line(1, &tree(6).checkpoint.encode()));
     let stranger = line(2, &text);
-    let said = |lines: &[&NoteSignature]| judge(200, false, &encode_cosignatures(lines.iter().copied()), 3);
+    let said = |lines: &[&NoteSignature]| {
+        judge(200, false, &encode_cosignatures(lines.iter().copied()), 3)
+    };
     let found = Ok(Verdict::Cosigned(good.clone()));
     assert_eq!(said(&[&good]), found);
     assert_eq!(said(&[&stranger, &good, &good]), found);
-    for lines in [
-        vec![&stranger],
-        vec![&other_tree],
-        vec![&good, &other_tree],
-    ] {
+    for lines in [vec![&stranger], vec![&other_tree], vec![&good, &other_tree]] {
         let refused = said(&lines).unwrap_err();
         assert_eq!(refused.0, WitnessFailure::Unverified, "{}", refused.1);
     }
@@ -114,8 +119,18 @@ fn only_a_cosignature_of_its_key_over_our_checkpoint_counts() {
     let body = [0_u64.to_be_bytes().as_slice(), &signature.to_bytes()].concat();
     let timeless = NoteSignature::new(name(), good.id(), body).unwrap();
     let refused = said(&[&timeless]).unwrap_err();
-    assert_eq!(refused, (WitnessFailure::Unverified, "expected a time, found 0".to_owned()));
+    assert_eq!(
+        refused,
+        (
+            WitnessFailure::Unverified,
+            "expected a time, found 0".to_owned()
+        )
+    );
     for body in ["", "\n", "hello\n", "{}"] {
-        assert_eq!(judge(200, false, body, 3).unwrap_err().0, WitnessFailure::Malformed, "{body:?}");
+        assert_eq!(
+            judge(200, false, body, 3).unwrap_err().0,
+            WitnessFailure::Malformed,
+            "{body:?}"
+        );
     }
 }

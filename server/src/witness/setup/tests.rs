@@ -49,10 +49,17 @@ fn requests_go_behind_the_submission_prefix() {
         witness(2)
     );
     let setup = load(&text).unwrap();
-    let urls: Vec<&str> = setup.witnesses.iter().map(|witness| witness.url.as_str()).collect();
+    let urls: Vec<&str> = setup
+        .witnesses
+        .iter()
+        .map(|witness| witness.url.as_str())
+        .collect();
     assert_eq!(
         urls,
-        ["https://w.test/prefix/add-checkpoint", "http://localhost:7380/add-checkpoint"]
+        [
+            "https://w.test/prefix/add-checkpoint",
+            "http://localhost:7380/add-checkpoint"
+        ]
     );
     setup.check_logs(&[&log(9)]).unwrap();
     assert!(setup.is_for(&log(9)));
@@ -62,13 +69,34 @@ fn requests_go_behind_the_submission_prefix() {
 fn mistakes_name_line_expected_and_found() {
     let (a, b) = (witness(1), witness(2));
     for (text, parts) in [
-        ("quorum none\n".to_owned(), ["line 1", "1 to 99 witness lines", "found 0"]),
-        (format!("\nwitness a {a} http://a\nquorum b\n"), ["line 3", "on a line before", "found \"b\""]),
-        (format!("# c\nwitness a {a}\nquorum a\n"), ["line 2", "an http or https URL", "found none for a"]),
-        (format!("witness b {b} http://b\n witness\ta {a} ftp://a\nquorum a\n"), ["line 2", "http or https", "ftp://a"]),
-        (format!("witness a {a} http://a/?x=y\nquorum a\n"), ["line 1", "without query", "x=y"]),
-        (format!("witness a {a} nowhere\nquorum a\n"), ["line 1", "URL", "nowhere"]),
-        ("witness a w+e43cec18+BgAA http://a\nquorum a\n".to_owned(), ["line 1", "type 0x04", "another type for witness a"]),
+        (
+            "quorum none\n".to_owned(),
+            ["line 1", "1 to 99 witness lines", "found 0"],
+        ),
+        (
+            format!("\nwitness a {a} http://a\nquorum b\n"),
+            ["line 3", "on a line before", "found \"b\""],
+        ),
+        (
+            format!("# c\nwitness a {a}\nquorum a\n"),
+            ["line 2", "an http or https URL", "found none for a"],
+        ),
+        (
+            format!("witness b {b} http://b\n witness\ta {a} ftp://a\nquorum a\n"),
+            ["line 2", "http or https", "ftp://a"],
+        ),
+        (
+            format!("witness a {a} http://a/?x=y\nquorum a\n"),
+            ["line 1", "without query", "x=y"],
+        ),
+        (
+            format!("witness a {a} nowhere\nquorum a\n"),
+            ["line 1", "URL", "nowhere"],
+        ),
+        (
+            "witness a w+e43cec18+BgAA http://a\nquorum a\n".to_owned(),
+            ["line 1", "type 0x04", "another type for witness a"],
+        ),
     ] {
         let error = load(&text).expect_err(&text).to_string();
         for part in parts.iter().chain(&["witness.policy: "]) {
@@ -83,7 +111,10 @@ fn mistakes_name_line_expected_and_found() {
     };
     let error = Setup::load(Path::new("/"), &missing).unwrap_err();
     assert!(error.to_string().contains("/nowhere/p: "), "{error}");
-    let none = WitnessConfig { policy: None, ..missing };
+    let none = WitnessConfig {
+        policy: None,
+        ..missing
+    };
     assert!(Setup::load(Path::new("/"), &none).unwrap().is_none());
 }
 
@@ -96,12 +127,19 @@ fn a_policy_that_lists_logs_is_for_these() {
     setup.check_logs(&[&other, &ours]).unwrap();
     setup.check_logs(&[]).unwrap();
     let error = setup.check_logs(&[&other]).unwrap_err().to_string();
-    assert!(error.contains(&other.vkey) && error.contains("found 1 of other logs"), "{error}");
+    assert!(
+        error.contains(&other.vkey) && error.contains("found 1 of other logs"),
+        "{error}"
+    );
 }
 
 #[test]
 fn no_log_is_its_own_witness() {
-    let text = format!("witness b {} http://b\nwitness a {} http://a\nquorum a\n", witness(2), witness(9));
+    let text = format!(
+        "witness b {} http://b\nwitness a {} http://a\nquorum a\n",
+        witness(2),
+        witness(9)
+    );
     let error = load(&text).unwrap().check_logs(&[&log(9)]).unwrap_err();
     assert_eq!(
         error.to_string().split_once(": line ").unwrap().1,
