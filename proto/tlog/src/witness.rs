@@ -18,8 +18,8 @@ pub const SIZE_TYPE: &str = "text/x.tlog.size";
 pub const MAX_HASHES: usize = 63;
 /// The longest request that is read, in bytes: a note, and 63 hashes of 45 bytes behind a line for the size.
 pub const MAX_REQUEST_LEN: usize = MAX_NOTE_LEN + 64 * 64;
-/// The longest request that every witness takes, in bytes: some of them stop reading here.
-pub const PORTABLE_REQUEST_LEN: usize = 16 * 1024;
+/// The longest request that every witness takes, in bytes: litewitness stops reading here, others at 16 KiB.
+pub const PORTABLE_REQUEST_LEN: usize = 10 * 1024;
 /// The longest answer that is read, in bytes: as much as the signatures of a note may take.
 pub const MAX_ANSWER_LEN: usize = MAX_NOTE_LEN;
 
