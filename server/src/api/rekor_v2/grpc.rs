@@ -132,7 +132,7 @@ impl Rekor for Door {
     async fn get_checkpoint(&self, request: Request<()>) -> Answer<HttpBody> {
         let log = self.log(&request)?;
         self.count("GetCheckpoint", request.get_ref());
-        let note = Bytes::from(log.published().note.clone());
+        let note = Bytes::from(log.current().note.clone());
         Ok(body("text/plain; charset=utf-8", note))
     }
 }

@@ -18,14 +18,14 @@ fn witness(seed: u8) -> VerifierKey {
 
 fn log(seed: u8) -> LogIdentity {
     let name = KeyName::new("log.test").unwrap();
+    let key = VerifierKey::ed25519(name, public(seed)).unwrap();
     LogIdentity {
         id: LogId(0),
         name: LogName::new("a").unwrap(),
         dialect: Dialect::RekorV2,
         origin: "log.test".to_owned(),
-        vkey: VerifierKey::ed25519(name, public(seed))
-            .unwrap()
-            .to_string(),
+        vkey: key.to_string(),
+        key_id: key.full_id(),
     }
 }
 
