@@ -109,6 +109,10 @@ pub enum LogCommand {
         /// The log that new entries go to
         #[arg(long, value_parser = log_name)]
         successor: Option<LogName>,
+        /// Have the final checkpoint say that it is the last one, in an extension line "Log frozen — DATE"; witnesses
+        /// refuse such a checkpoint, so it loses their cosignatures
+        #[arg(long)]
+        mark: bool,
     },
     /// Add a log and freeze the one that it follows
     Rotate {

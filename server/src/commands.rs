@@ -233,7 +233,15 @@ async fn logs(command: LogCommand) -> Result<(), Failure> {
             dir,
             name,
             successor,
-        } => (dir, Change::Freeze { name, successor }),
+            mark,
+        } => (
+            dir,
+            Change::Freeze {
+                name,
+                successor,
+                mark,
+            },
+        ),
         LogCommand::Rotate { dir, from, log } => (
             dir,
             Change::Rotate {

@@ -6,6 +6,8 @@ use treering_tlog::note::VerifierKey;
 use treering_tlog::{Hash, TreeSize};
 
 use super::Pass;
+use crate::log::mark::Mark;
+use crate::log::recover::other_mark;
 
 impl Pass<'_> {
     pub(super) fn check_published(&mut self, vkey: Option<&str>) -> Result<(), StoreError> {
@@ -28,6 +30,12 @@ impl Pass<'_> {
                 return Ok(());
             }
         };
+        if let Some(found) = other_mark(&opened, self.log.mark.as_ref()) {
+            let expected = self.log.mark.as_ref().map_or("none", Mark::as_str);
+            self.damage(format!(
+                "extension lines of the published checkpoint: expected {expected:?}, found {found:?}"
+            ));
+        }
         let published = opened.checkpoint();
         if published.size > self.edge.size() {
             self.damage(format!(

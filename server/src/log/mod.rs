@@ -4,6 +4,7 @@ pub mod admission;
 pub mod batch;
 pub mod commit;
 pub mod events;
+pub mod mark;
 pub mod nodes;
 pub mod recover;
 pub mod sequencer;
@@ -26,7 +27,7 @@ use treering_tlog::{LeafIndex, TreeSize};
 
 use batch::Pending;
 use commit::Published;
-use sequencer::Command;
+use sequencer::{Command, Freeze};
 
 /// What a log is, for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,10 +243,10 @@ impl LogHandle {
         }
     }
 
-    pub(crate) async fn freeze(&self, successor: Option<String>) -> Result<TreeSize, Reject> {
+    pub(crate) async fn freeze(&self, freeze: Freeze) -> Result<TreeSize, Reject> {
         let (reply, answer) = oneshot::channel();
         self.queue
-            .try_send(Command::Freeze { successor, reply })
+            .try_send(Command::Freeze { freeze, reply })
             .map_err(|error| match error {
                 TrySendError::Full(_) => full(),
                 TrySendError::Disconnected(_) => stopping(),
@@ -331,10 +332,10 @@ mod tests {
     async fn a_freeze_that_finds_no_room_is_told_to_come_again() {
         let (queue, receiver) = crossbeam_channel::bounded(0);
         let handle = handle(queue);
-        let full = handle.freeze(None).await.unwrap_err();
+        let full = handle.freeze(Freeze::default()).await.unwrap_err();
         assert_eq!(full.kind, RejectKind::Busy, "{full}");
         drop(receiver);
-        let stopping = handle.freeze(None).await.unwrap_err();
+        let stopping = handle.freeze(Freeze::default()).await.unwrap_err();
         assert_eq!(stopping.kind, RejectKind::Unavailable, "{stopping}");
     }
 }

@@ -11,6 +11,7 @@ use treering_storage::{CommitError, Edge, Event, Head, LogId, StoreError};
 
 use super::Service;
 use crate::log::commit::Committer;
+use crate::log::mark::Mark;
 use crate::log::recover::{LogDescription, OpenError, describe, recover};
 use crate::log::sequencer::Sequencer;
 use crate::log::signer::Signer;
@@ -22,6 +23,7 @@ pub(super) struct Prepared {
     edge: Edge,
     head: Head,
     state: State,
+    mark: Option<Mark>,
 }
 
 impl Service {
@@ -40,8 +42,9 @@ impl Service {
             vkey: signer.verifier().to_string(),
             key_id: signer.verifier().full_id(),
         });
-        let state = description.state;
-        let (edge, head) = recover(&self.parts.store, &self.parts.published, &identity, &state)?;
+        let (state, mark) = (description.state, description.mark);
+        let (store, published) = (&self.parts.store, &self.parts.published);
+        let (edge, head) = recover(store, published, &identity, &state, mark.as_ref())?;
         let committer = Committer {
             identity,
             store: Arc::clone(&self.parts.store),
@@ -53,6 +56,7 @@ impl Service {
             edge,
             head,
             state,
+            mark,
         })
     }
 
@@ -63,9 +67,13 @@ impl Service {
             edge,
             head,
             state,
+            mark,
         } = prepared;
         let identity = Arc::clone(&committer.identity);
-        let published = committer.sign(edge, None, head.integrated_time);
+        let published = match mark {
+            None => committer.sign(edge, None, head.integrated_time),
+            Some(mark) => committer.sign_final(edge, head.integrated_time, &mark),
+        };
         committer.remember(&published);
         let metrics = self.parts.metrics.log(&identity.name);
         metrics.recovered(published.checkpoint.size.get());
@@ -125,6 +133,7 @@ impl Service {
         let added = Event::LogAdded {
             id: description.id,
             name: name.to_string(),
+            mark: None,
             dialect: dialect.to_string(),
             origin: origin.to_owned(),
             created: self.parts.clock.unix_secs(),

@@ -37,6 +37,7 @@ use crate::log::admission::{Admission, FreeDisk};
 use crate::log::events::EventLog;
 use crate::log::recover::{OpenError, check_names, describe};
 use crate::log::verify::VerifyPool;
+use crate::log::sequencer::Freeze;
 use crate::metrics::Metrics;
 use verifiers::VerifierCache;
 
@@ -196,12 +197,37 @@ impl Service {
         name: &LogName,
         successor: Option<&LogName>,
     ) -> Result<TreeSize, Reject> {
-        if let Some(successor) = successor {
-            self.log(Some(successor))?.check_writable()?;
-        }
-        self.log(Some(name))?
-            .freeze(successor.map(ToString::to_string))
-            .await
+        self.freeze_as(name, successor, false).await
+    }
+
+    /// As [`freeze`](Self::freeze), and has the final checkpoint say so: see [`Mark`](crate::log::mark::Mark).
+    ///
+    /// # Errors
+    /// As `freeze`.
+    pub async fn freeze_marked(
+        &self,
+        name: &LogName,
+        successor: Option<&LogName>,
+    ) -> Result<TreeSize, Reject> {
+        self.freeze_as(name, successor, true).await
+    }
+
+    async fn freeze_as(
+        &self,
+        name: &LogName,
+        successor: Option<&LogName>,
+        mark: bool,
+    ) -> Result<TreeSize, Reject> {
+        let successor = match successor {
+            None => None,
+            Some(successor) => {
+                let handle = self.log(Some(successor))?;
+                handle.check_writable()?;
+                Some((successor.to_string(), handle.origin().to_owned()))
+            }
+        };
+        let freeze = Freeze { successor, mark };
+        self.log(Some(name))?.freeze(freeze).await
     }
 
     /// How the service is.
