@@ -4,6 +4,7 @@ pub mod admission;
 pub mod batch;
 pub mod commit;
 pub mod events;
+pub mod gzip;
 pub mod mark;
 pub mod nodes;
 pub mod recover;
@@ -27,7 +28,10 @@ use treering_tlog::{LeafIndex, TreeSize};
 
 use batch::Pending;
 use commit::Published;
+use gzip::{Compressor, Gzip, Gzipped};
 use sequencer::{Command, Freeze};
+
+use crate::metrics::LogMetrics;
 
 /// What a log is, for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +78,17 @@ pub struct SharedLog {
     sizes: watch::Sender<TreeSize>,
     failure: watch::Sender<Option<String>>,
     cache: tile_cache::TileCache,
+    gzip: Gzip,
+}
+
+/// What a log keeps ready for its readers.
+pub(crate) struct Ready {
+    /// Bytes of full tiles and bundles, compressed ones among them.
+    pub(crate) cache_bytes: usize,
+    /// What compresses bundles.
+    pub(crate) compressor: Arc<Compressor>,
+    /// Where it is counted.
+    pub(crate) metrics: LogMetrics,
 }
 
 /// A log of a running server, for everybody but its own thread. The thread ends when the last handle is dropped, which
@@ -98,7 +113,7 @@ impl SharedLog {
         published: Published,
         state: State,
         failure: watch::Sender<Option<String>>,
-        cache_bytes: usize,
+        ready: Ready,
     ) -> Arc<Self> {
         let sizes = watch::Sender::new(published.checkpoint.size);
         Arc::new(Self {
@@ -108,7 +123,8 @@ impl SharedLog {
             state: ArcSwap::from_pointee(state),
             sizes,
             failure,
-            cache: tile_cache::TileCache::new(cache_bytes),
+            cache: tile_cache::TileCache::new(ready.cache_bytes),
+            gzip: Gzip::new(ready.compressor, ready.metrics),
         })
     }
 
@@ -228,6 +244,11 @@ impl LogHandle {
         Arc::new(Self { log, queue })
     }
 
+    /// A full bundle as gzip; see [`SharedLog::gzipped`].
+    pub async fn gzipped(&self, index: u64) -> Option<Gzipped> {
+        self.log.gzipped(index).await
+    }
+
     /// Hands a submission to the log's thread. The answer comes by its `reply`.
     pub(crate) fn enqueue(&self, pending: Pending) {
         if let Err(error) = self.queue.try_send(Command::Append(pending)) {
@@ -323,7 +344,11 @@ mod tests {
             published,
             State::Active,
             watch::Sender::new(None),
-            0,
+            Ready {
+                cache_bytes: 0,
+                compressor: Arc::new(Compressor::start().unwrap()),
+                metrics: crate::metrics::Metrics::new().log(&LogName::new("a").unwrap()),
+            },
         );
         LogHandle::new(log, queue)
     }

@@ -174,6 +174,7 @@ impl Sequencer {
                 let size = published.checkpoint.size.get();
                 self.metrics.batch_committed(entries, elapsed, size);
                 self.metrics.published(size);
+                self.handle.compress_new(before, published.checkpoint.size);
                 let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
                 tracing::debug!(log = %self.handle.name(), size, entries, elapsed_us, "batch committed");
                 Ok(published)
@@ -217,15 +218,15 @@ impl Sequencer {
             mark: mark.as_ref().map(|mark| mark.as_str().to_owned()),
             at,
         };
-        match self.events.append(&event) {
         // Die here: nothing happened.
+        match self.events.append(&event) {
             Ok(()) => {
-                self.handle.set_state(State::Frozen { size, successor });
                 // Die here: frozen for ever. At the next start the mark is signed as the event has it.
-                tracing::info!(log = %self.handle.name(), size = size.get(), "log frozen");
+                self.handle.set_state(State::Frozen { size, successor });
                 if let Some(mark) = mark {
                     self.publish_final(&mark);
                 }
+                tracing::info!(log = %self.handle.name(), size = size.get(), "log frozen");
                 Ok(size)
             }
             Err(CommitError::Full { free, reserve }) => Err(Reject::mismatch(
@@ -236,7 +237,6 @@ impl Sequencer {
             Err(error) => Err(self.fail(&error)),
         }
     }
-}
 
     /// Shows the checkpoint of the same tree again, with the mark.
     fn publish_final(&self, mark: &Mark) {
@@ -246,6 +246,7 @@ impl Sequencer {
         self.committer.remember(&published);
         self.handle.publish(published);
     }
+}
 
 fn answer_all(batch: Vec<Pending>, placed: Vec<Vec<Placed>>, published: &Arc<Published>) {
     for (pending, placed) in batch.into_iter().zip(placed) {

@@ -15,7 +15,7 @@ use crate::log::mark::Mark;
 use crate::log::recover::{LogDescription, OpenError, describe, recover};
 use crate::log::sequencer::Sequencer;
 use crate::log::signer::Signer;
-use crate::log::{LogHandle, LogIdentity, SharedLog, State};
+use crate::log::{LogHandle, LogIdentity, Ready, SharedLog, State};
 
 /// A log that was checked in every way; only its thread is missing.
 pub(super) struct Prepared {
@@ -87,7 +87,11 @@ impl Service {
             published,
             state,
             self.failure.clone(),
-            self.parts.limits.tile_cache_bytes,
+            Ready {
+                cache_bytes: self.parts.limits.tile_cache_bytes,
+                compressor: Arc::clone(&self.compressor),
+                metrics: metrics.clone(),
+            },
         );
         let sequencer = Sequencer {
             handle: Arc::clone(&log),
@@ -129,11 +133,11 @@ impl Service {
             dialect,
             origin: origin.to_owned(),
             state: State::Active,
+            mark: None,
         };
         let added = Event::LogAdded {
             id: description.id,
             name: name.to_string(),
-            mark: None,
             dialect: dialect.to_string(),
             origin: origin.to_owned(),
             created: self.parts.clock.unix_secs(),

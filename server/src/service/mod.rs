@@ -35,9 +35,10 @@ use crate::limits::Limits;
 use crate::log::LogHandle;
 use crate::log::admission::{Admission, FreeDisk};
 use crate::log::events::EventLog;
+use crate::log::gzip::Compressor;
 use crate::log::recover::{OpenError, check_names, describe};
-use crate::log::verify::VerifyPool;
 use crate::log::sequencer::Freeze;
+use crate::log::verify::VerifyPool;
 use crate::metrics::Metrics;
 use verifiers::VerifierCache;
 
@@ -86,6 +87,7 @@ pub struct Service {
     pub(super) parts: ServiceParts,
     pub(super) admission: Arc<Admission>,
     pub(super) pool: VerifyPool,
+    pub(super) compressor: Arc<Compressor>,
     pub(super) verifiers: Arc<VerifierCache>,
     pub(super) closing: CancellationToken,
     logs: RwLock<Vec<Arc<LogHandle>>>,
@@ -129,6 +131,7 @@ impl Service {
         let service = Self {
             admission,
             pool,
+            compressor: Arc::new(Compressor::start()?),
             verifiers: Arc::new(VerifierCache::new(parts.limits.max_cached_verifiers)),
             closing: CancellationToken::new(),
             logs: RwLock::new(Vec::new()),
@@ -275,6 +278,7 @@ impl Service {
                 tracing::error!("a log's thread panicked");
             }
         }
+        self.compressor.stop();
         if let Err(error) = self.parts.published.flush() {
             tracing::error!(%error, "published checkpoints not flushed");
         }
