@@ -7,9 +7,11 @@
 //!
 //! Full bundles are sent as gzip to those who take it; hashes do not compress, and partial bundles are soon forgotten.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, IntoResponseParts, Response};
 use axum::routing::get;
@@ -80,16 +82,23 @@ async fn tile_at(
     {
         let etag = etag(&log, &format!("{path}+gzip-{}", gzipped.tag));
         if negotiate::has(&headers, &etag) {
-            return Ok((StatusCode::NOT_MODIFIED, kept(etag, encodable), ()).into_response());
+            return Ok(not_modified(etag, encodable));
         }
         return Ok((OCTETS, GZIP, kept(etag, encodable), gzipped.bytes).into_response());
     }
     let etag = etag(&log, path);
     if negotiate::has(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, kept(etag, encodable), ()).into_response());
+        return Ok(not_modified(etag, encodable));
     }
     let bytes = read(log, tile).await?.ok_or_else(|| no_such(path))?;
     Ok((OCTETS, kept(etag, encodable), bytes).into_response())
+}
+
+fn not_modified(etag: HeaderValue, encodable: bool) -> Response {
+    // A body of unknown length: of a known one, 0, the length would be sent, and caches would take it for the tile's
+    // (RFC 9110 §8.6).
+    let nothing = Body::from_stream(futures_util::stream::empty::<Result<Bytes, Infallible>>());
+    (StatusCode::NOT_MODIFIED, kept(etag, encodable), nothing).into_response()
 }
 
 /// What 200 and 304 tell caches alike (RFC 9110 §15.4.5): for how long, under which tag, and whether the answer is for

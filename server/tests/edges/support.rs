@@ -98,6 +98,11 @@ impl Running {
         init(&dir, options("http://localhost:3000"), clock())
             .await
             .unwrap();
+        Self::serve(folder, settings).await
+    }
+
+    async fn serve(folder: tempfile::TempDir, settings: &[(&str, &str)]) -> Self {
+        let dir = folder.path().join("log");
         let config = config(&dir, settings);
         let server = Server::start(&dir, config, Arc::new(Metrics::new()), clock())
             .await
@@ -108,6 +113,12 @@ impl Running {
             folder,
             client,
         }
+    }
+
+    /// Stops, and starts again on the same data directory.
+    pub(crate) async fn restart(self) -> Self {
+        assert!(self.server.stop(std::future::pending()).await);
+        Self::serve(self.folder, &[]).await
     }
 
     pub(crate) fn dir(&self) -> std::path::PathBuf {
