@@ -11,6 +11,7 @@
 
 mod admin;
 mod commands;
+mod export;
 mod grpc;
 mod init;
 mod limits;
