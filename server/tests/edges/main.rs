@@ -12,6 +12,7 @@
 mod admin;
 mod commands;
 mod export;
+mod freeze;
 mod grpc;
 mod init;
 mod limits;
