@@ -1,4 +1,5 @@
 //! Readers beside a server that moves its files.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 use std::sync::Barrier;
 

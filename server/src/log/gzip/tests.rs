@@ -49,6 +49,7 @@ fn log(compressor: Arc<Compressor>, cache_bytes: usize, metrics: &Metrics) -> Ar
         dialect: Dialect::RekorV2,
         origin: "log.example.org".to_owned(),
         vkey: signer.verifier().to_string(),
+        key_id: signer.verifier().full_id(),
     };
     let published = Published {
         note,
