@@ -1,22 +1,19 @@
 //! The whole-log auditor: reads raw storage again, makes every leaf, tile and root anew and compares. The tests run it
 //! after each step; operators run it as `treering-server fsck`.
 
+mod entries;
+mod published;
+
 use std::collections::{BTreeMap, HashMap};
 
-use treering_api::log::Dialect;
-use treering_attest::Envelope;
-use treering_rekor::v2::Entry;
 use treering_storage::apply::restage;
 use treering_storage::envelopes::EnvelopeFiles;
 use treering_storage::published::PublishedFiles;
-use treering_storage::record::{EnvelopeRef, Record};
+use treering_storage::record::Record;
 use treering_storage::{Edge, LogId, Rows, Store, StoreError};
-use treering_tlog::checkpoint;
-use treering_tlog::note::VerifierKey;
-use treering_tlog::{Hash, LeafIndex, TreeSize};
+use treering_tlog::{Hash, TreeSize};
 
 use crate::log::State;
-use crate::log::following;
 use crate::log::recover::{LogDescription, describe, unknown_names};
 
 /// One thing that is not as it must be.
@@ -298,99 +295,6 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Each entry: in the view, found by its leaf hash, with the envelope it was made from.
-    fn check_entries(&mut self, record: &Record) -> Result<(), StoreError> {
-        let (store, log, first) = (self.audited.store, self.log.id, record.first);
-        let rows = store.entries(log, first, record.entries.len());
-        let rows = self.found(format_args!("entries from {first} on"), rows)?;
-        if let Some(rows) = &rows {
-            self.expect("entries of the record", &record.entries.len(), &rows.len());
-        }
-        let hashes: Vec<Hash> = record.entries.iter().map(|entry| entry.leaf_hash).collect();
-        let indexes = store.indexes(log, &hashes);
-        let indexes = self.found(format_args!("leaf hashes from entry {first} on"), indexes)?;
-        let mut index = first;
-        for (number, entry) in record.entries.iter().enumerate() {
-            let row = rows.as_ref().map(|rows| rows.get(number));
-            if row.is_some_and(|row| row.is_none_or(|row| row.leaf != entry.leaf)) {
-                self.damage(format!(
-                    "entry {index}: the view holds other bytes than the journal"
-                ));
-            }
-            if let Some(indexes) = &indexes {
-                self.check_dedup(index, indexes.get(number).copied().flatten());
-            }
-            self.check_leaf(index, &entry.leaf, entry.envelope.as_ref());
-            index = following(index);
-        }
-        Ok(())
-    }
-
-    fn check_dedup(&mut self, index: LeafIndex, found: Option<LeafIndex>) {
-        if found != Some(index) {
-            let found = found.map_or_else(|| "none".to_owned(), |found| found.to_string());
-            self.damage(format!(
-                "entry {index}: expected its leaf hash to lead to it, found {found}"
-            ));
-        }
-    }
-
-    /// The leaf is canonical in its dialect, and is what its envelope yields.
-    fn check_leaf(&mut self, index: LeafIndex, leaf: &[u8], envelope: Option<&EnvelopeRef>) {
-        if self.log.dialect != Dialect::RekorV2 {
-            return;
-        }
-        let entry = match Entry::parse(leaf) {
-            Ok(entry) => entry,
-            Err(error) => return self.damage(format!("entry {index}: {error}")),
-        };
-        if let Err(error) = entry.verify() {
-            self.damage(format!("entry {index}: {error}"));
-        }
-        if let Some(envelope) = envelope {
-            self.check_envelope(index, &entry, envelope);
-        }
-    }
-
-    /// The envelope is there, has the entry's signature, and its PAE the entry's digest.
-    fn check_envelope(&mut self, index: LeafIndex, entry: &Entry, kept: &EnvelopeRef) {
-        let sha256 = kept.sha256();
-        let bytes = match self.envelope_bytes(kept) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => {
-                return self.damage(format!(
-                    "entry {index}: expected envelope {sha256}, found none"
-                ));
-            }
-            Err(error) => return self.damage(format!("entry {index}: envelope {sha256}: {error}")),
-        };
-        // Bundles of message signatures hold no envelope to be hashed again.
-        let Ok(envelope) = Envelope::parse(&bytes) else {
-            return;
-        };
-        if envelope.pae_digest(entry.algorithm) != entry.digest {
-            self.damage(format!(
-                "entry {index}: expected the digest of its envelope's PAE, found another"
-            ));
-        }
-        if !envelope
-            .signatures()
-            .iter()
-            .any(|signature| signature.sig == entry.signature)
-        {
-            self.damage(format!(
-                "entry {index}: expected its signature in its envelope, found others"
-            ));
-        }
-    }
-
-    fn envelope_bytes(&self, envelope: &EnvelopeRef) -> Result<Option<bytes::Bytes>, StoreError> {
-        match (envelope, self.audited.envelopes) {
-            (EnvelopeRef::Spooled { sha256, .. }, Some(files)) => files.read(*sha256),
-            (envelope, _) => self.audited.store.envelope(envelope.sha256()),
-        }
-    }
-
     /// Nothing that an earlier pass saw has changed.
     fn check_seen(&mut self, seen: &[(TreeSize, Hash)]) {
         let size = self.edge.size();
@@ -416,52 +320,6 @@ impl Pass<'_> {
         let (size, root) = (self.edge.size(), self.edge.root());
         self.expect("size of the head", &size, &head.size);
         self.expect("root of the head", &root, &head.root);
-        Ok(())
-    }
-
-    fn check_published(&mut self, vkey: Option<&str>) -> Result<(), StoreError> {
-        let Some(note) = self.audited.published.get(self.log.name.as_str()) else {
-            return Ok(());
-        };
-        let Some(note) = self.found("published checkpoint", note.clone())? else {
-            return Ok(());
-        };
-        let Some(key) = vkey.and_then(|vkey| VerifierKey::parse(vkey).ok()) else {
-            self.damage(
-                "expected a checkpoint key to open the published checkpoint with, found none",
-            );
-            return Ok(());
-        };
-        let opened = match checkpoint::open(note.as_bytes(), &key) {
-            Ok(opened) => opened,
-            Err(error) => {
-                self.damage(format!("published checkpoint: {error}"));
-                return Ok(());
-            }
-        };
-        let published = opened.checkpoint();
-        if published.size > self.edge.size() {
-            self.damage(format!(
-                "expected at least size {}, which was published, found {}",
-                published.size,
-                self.edge.size()
-            ));
-        } else if published.size == self.edge.size() {
-            let found = self.edge.root();
-            self.expect("published root", &published.root, &found);
-        } else {
-            self.check_older_root(published.size, published.root)?;
-        }
-        Ok(())
-    }
-
-    fn check_older_root(&mut self, size: TreeSize, expected: Hash) -> Result<(), StoreError> {
-        let nodes = crate::log::nodes::StoreNodes::new(self.audited.store, self.log.id, &self.edge);
-        let found = crate::log::recover::root_from(&nodes, size);
-        let what = format!("published root at size {size}");
-        if let Some(found) = self.found(&what, found)? {
-            self.expect(&what, &expected, &found);
-        }
         Ok(())
     }
 }

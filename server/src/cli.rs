@@ -13,7 +13,7 @@ Exit codes:
   0   done; for serve: stopped by a signal
   2   the command line or the configuration is wrong
   3   it could not be done: the folder cannot be read or is in use, an address is taken, the disk is full
-  6   fsck found damage
+  6   fsck or export found damage
   70  a bug of this program";
 
 /// A transparency log for signed attestations.
@@ -41,6 +41,9 @@ pub enum Command {
     /// Read everything again and compare: every entry, tile, root, envelope and published checkpoint
     #[command(after_help = EXIT_CODES)]
     Fsck(Fsck),
+    /// Write logs as files that any web server can serve, in the layout of c2sp.org/tlog-tiles
+    #[command(after_help = EXIT_CODES)]
+    Export(Export),
     /// Print the version
     Version,
 }
@@ -109,6 +112,10 @@ pub enum LogCommand {
         /// The log that new entries go to
         #[arg(long, value_parser = log_name)]
         successor: Option<LogName>,
+        /// Have the final checkpoint say that it is the last one, in an extension line "Log frozen — DATE"; witnesses
+        /// refuse such a checkpoint, so it loses their cosignatures
+        #[arg(long)]
+        mark: bool,
     },
     /// Add a log and freeze the one that it follows
     Rotate {
@@ -148,6 +155,22 @@ pub struct NewLogArgs {
 pub struct Fsck {
     /// The data directory; a server may be running on it
     pub dir: PathBuf,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The data directory; a server may be running on it
+    pub dir: PathBuf,
+    /// The folder that gets a folder for each log, of the log's name. What an earlier export left there is verified and
+    /// completed; a checkpoint is written when everything under it is there
+    pub to: PathBuf,
+    /// Export this log only
+    #[arg(long, value_parser = log_name)]
+    pub log: Option<LogName>,
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,

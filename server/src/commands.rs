@@ -1,5 +1,7 @@
 //! What each command does: calls the library, prints a result, and says how it ended.
 
+mod export;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -119,6 +121,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Init(command) => make(command).await,
         Command::Log(command) => logs(command).await,
         Command::Fsck(command) => fsck(command).await,
+        Command::Export(command) => export::run(command).await,
         Command::Version => print(&format!("treering-server {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Serve(_) => unreachable!("served above"),
     };
@@ -234,7 +237,15 @@ async fn logs(command: LogCommand) -> Result<(), Failure> {
             dir,
             name,
             successor,
-        } => (dir, Change::Freeze { name, successor }),
+            mark,
+        } => (
+            dir,
+            Change::Freeze {
+                name,
+                successor,
+                mark,
+            },
+        ),
         LogCommand::Rotate { dir, from, log } => (
             dir,
             Change::Rotate {

@@ -21,7 +21,7 @@ use crate::log::recover::{LogDescription, describe};
 use crate::trust::VKEY_SUFFIX;
 
 /// After how many entries progress is told again.
-const PROGRESS_ENTRIES: u64 = 100_000;
+pub(crate) const PROGRESS_ENTRIES: u64 = 100_000;
 
 /// The logs of a data directory.
 ///
@@ -85,11 +85,11 @@ pub fn fsck(dir: &Path, mut progress: impl Write) -> Result<Vec<LogReport>, AppE
     Ok(Auditor::default().check(&audited, key_of, tell)?)
 }
 
-fn open(dir: &Path) -> Result<(Directory, RocksStore), AppError> {
+pub(crate) fn open(dir: &Path) -> Result<(Directory, RocksStore), AppError> {
     Ok((open_directory(dir)?, RocksStore::open_read_only(dir)?))
 }
 
-fn open_directory(dir: &Path) -> Result<Directory, AppError> {
+pub(crate) fn open_directory(dir: &Path) -> Result<Directory, AppError> {
     Directory::open(dir).map_err(|error| match error {
         StoreError::Missing { .. } => AppError::NotInitialised {
             dir: dir.to_owned(),
@@ -100,7 +100,7 @@ fn open_directory(dir: &Path) -> Result<Directory, AppError> {
 
 /// A log's vkey made from its key, for the copy in the data directory might be another's; without the key, which an
 /// auditor need not have, the copy.
-fn vkey(directory: &Directory, log: &LogName, origin: &str) -> Option<String> {
+pub(crate) fn vkey(directory: &Directory, log: &LogName, origin: &str) -> Option<String> {
     let Ok(key) = keys::load(&directory.keys(), log) else {
         let copy = directory.root().join(format!("{log}{VKEY_SUFFIX}"));
         return std::fs::read_to_string(copy)

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod descriptors;
+pub mod export;
 mod files;
 pub mod init;
 pub mod inspect;

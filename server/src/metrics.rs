@@ -67,6 +67,7 @@ struct PerLog {
     commit_seconds: HistogramVec,
     tree_size: IntGaugeVec,
     published_size: IntGaugeVec,
+    bundles_compressed: IntCounterVec,
 }
 
 /// The metrics of one log: clone them once, then no call looks anything up.
@@ -79,6 +80,7 @@ pub struct LogMetrics {
     commit_seconds: Histogram,
     tree_size: IntGauge,
     published_size: IntGauge,
+    bundles_compressed: IntCounter,
 }
 
 impl LogMetrics {
@@ -104,6 +106,11 @@ impl LogMetrics {
     /// Readers see a checkpoint of that size.
     pub fn published(&self, size: u64) {
         self.published_size.set(level(size));
+    }
+
+    /// An entry bundle was compressed.
+    pub fn bundle_compressed(&self) {
+        self.bundles_compressed.inc();
     }
 }
 
@@ -358,6 +365,12 @@ impl PerLog {
                 "leaves under the newest checkpoint",
                 labels,
             ),
+            bundles_compressed: make::counters(
+                registry,
+                "treering_bundles_compressed_total",
+                "entry bundles compressed",
+                labels,
+            ),
         }
     }
 
@@ -371,6 +384,7 @@ impl PerLog {
             commit_seconds: self.commit_seconds.with_label_values(labels),
             tree_size: self.tree_size.with_label_values(labels),
             published_size: self.published_size.with_label_values(labels),
+            bundles_compressed: self.bundles_compressed.with_label_values(labels),
         }
     }
 }

@@ -79,6 +79,7 @@ fn events_fail_by_themselves() {
         id: LOG,
         size: TreeSize::ZERO,
         successor: None,
+        mark: None,
         at: 1,
     };
     store.fail_event(Fault::Lost);

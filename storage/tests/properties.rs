@@ -108,8 +108,9 @@ proptest! {
         let (dialect, origin) = ("rekor-v2".to_owned(), format!("{name}/origin"));
         let size = TreeSize::new(size).unwrap();
         let added = Event::LogAdded { id, name: name.clone(), dialect, origin, created: at };
-        let frozen = Event::LogFrozen { id, size, successor: Some(name), at };
-        for event in [added, frozen, Event::LogFrozen { id, size, successor: None, at }] {
+        let frozen = |successor, mark| Event::LogFrozen { id, size, successor, mark, at };
+        let (plain, marked) = (frozen(None, None), frozen(None, Some(name.clone())));
+        for event in [added, plain, marked, frozen(Some(name.clone()), None), frozen(Some(name.clone()), Some(name))] {
             prop_assert_eq!(Event::decode(&event.encode()).unwrap(), event);
         }
     }

@@ -260,6 +260,7 @@ fn a_full_disk_takes_nothing() {
         id: LOG,
         size: model.edge().size(),
         successor: None,
+        mark: None,
         at: 0,
     };
     for error in [

@@ -9,6 +9,7 @@ pub mod errors;
 pub mod grpc;
 pub mod metered;
 pub mod native;
+mod negotiate;
 pub mod observe;
 pub mod outgoing;
 pub mod paths;

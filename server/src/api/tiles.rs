@@ -4,12 +4,16 @@
 //! A tile never changes once it is there, so caches may keep it for ever, partial ones included: they are the
 //! beginning of what follows. Any width up to the live edge is served, and any width of a full tile; beyond it, and
 //! for every path that is not the one canonical way to write a tile, the answer is 404, as the specification says.
+//!
+//! Full bundles are sent as gzip to those who take it; hashes do not compress, and partial bundles are soon forgotten.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, IntoResponseParts, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
@@ -19,15 +23,18 @@ use treering_tlog::tile::{self, Tile};
 
 use super::Api;
 use super::errors::Refusal;
+use super::negotiate;
 use crate::log::LogHandle;
 use crate::log::tiles::AtHand;
 
 /// What tiles and bundles say to caches.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-const OCTETS: (HeaderName, HeaderValue) = (
+const OCTETS: [(HeaderName, HeaderValue); 1] = [(
     header::CONTENT_TYPE,
     HeaderValue::from_static("application/octet-stream"),
-);
+)];
+const GZIP: [(HeaderName, HeaderValue); 1] =
+    [(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
 /// As much of a wrong path as an error repeats, in characters.
 const ECHO: usize = 80;
 
@@ -68,28 +75,43 @@ async fn tile_at(
     if !exists(&log, tile) {
         return Err(no_such(path).into());
     }
-    let etag = etag(&log, path);
-    if headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .any(|known| known == etag)
+    let encodable = matches!(tile, Tile::Entries { width, .. } if width.is_full());
+    if encodable
+        && negotiate::takes_gzip(&headers)
+        && let Some(gzipped) = log.gzipped(tile.index()).await
     {
-        return Ok((
-            StatusCode::NOT_MODIFIED,
-            [(header::ETAG, etag), (header::CACHE_CONTROL, IMMUTABLE)],
-        )
-            .into_response());
+        let etag = etag(&log, &format!("{path}+gzip-{}", gzipped.tag));
+        if negotiate::has(&headers, &etag) {
+            return Ok(not_modified(etag, encodable));
+        }
+        return Ok((OCTETS, GZIP, kept(etag, encodable), gzipped.bytes).into_response());
+    }
+    let etag = etag(&log, path);
+    if negotiate::has(&headers, &etag) {
+        return Ok(not_modified(etag, encodable));
     }
     let bytes = read(log, tile).await?.ok_or_else(|| no_such(path))?;
-    Ok((
-        [
-            OCTETS,
-            (header::ETAG, etag),
-            (header::CACHE_CONTROL, IMMUTABLE),
-        ],
-        bytes,
+    Ok((OCTETS, kept(etag, encodable), bytes).into_response())
+}
+
+fn not_modified(etag: HeaderValue, encodable: bool) -> Response {
+    // A body of unknown length: of a known one, 0, the length would be sent, and caches would take it for the tile's
+    // (RFC 9110 §8.6).
+    let nothing = Body::from_stream(futures_util::stream::empty::<Result<Bytes, Infallible>>());
+    (StatusCode::NOT_MODIFIED, kept(etag, encodable), nothing).into_response()
+}
+
+/// What 200 and 304 tell caches alike (RFC 9110 §15.4.5): for how long, under which tag, and whether the answer is for
+/// those only who take what its asker takes.
+fn kept(etag: HeaderValue, encodable: bool) -> impl IntoResponseParts {
+    let varies = encodable.then_some([(
+        header::VARY,
+        HeaderValue::from_name(header::ACCEPT_ENCODING),
+    )]);
+    (
+        [(header::ETAG, etag), (header::CACHE_CONTROL, IMMUTABLE)],
+        varies,
     )
-        .into_response())
 }
 
 /// From memory, or from the store on a thread that may block.
@@ -145,7 +167,8 @@ pub(super) fn exists(log: &LogHandle, tile: Tile) -> bool {
 }
 
 /// A strong tag without reading the bytes: a log's tile of that path has one content for ever, and the key's id tells
-/// this log from another that may once have been at this URL.
+/// this log from another that may once have been at this URL. Of an encoded form `path` says so, and names its bytes:
+/// the next version of the encoder may make others.
 fn etag(log: &LogHandle, path: &str) -> HeaderValue {
     let id = log.vkey().split('+').nth(1).unwrap_or_default();
     HeaderValue::try_from(format!("\"{id}/{path}\""))

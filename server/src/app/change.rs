@@ -44,6 +44,9 @@ pub enum Change {
         name: LogName,
         /// Where new entries go.
         successor: Option<LogName>,
+        /// The final checkpoint is to say so in an extension line; witnesses refuse it then.
+        #[serde(default)]
+        mark: bool,
     },
     /// Add a log and freeze another, with the new one as its successor.
     Rotate {
@@ -78,9 +81,13 @@ impl App {
                 added: Some(self.add(new).await?),
                 frozen: None,
             },
-            Change::Freeze { name, successor } => ChangeDone {
+            Change::Freeze {
+                name,
+                successor,
+                mark,
+            } => ChangeDone {
                 added: None,
-                frozen: Some(self.freeze(&name, successor.as_ref()).await?),
+                frozen: Some(self.freeze(&name, successor.as_ref(), mark).await?),
             },
             Change::Rotate { from, to } => {
                 let old = self.service.log(Some(&from))?;
@@ -92,7 +99,7 @@ impl App {
                     ));
                 }
                 let added = self.add(to).await?;
-                let frozen = self.freeze(&from, Some(&added.name)).await?;
+                let frozen = self.freeze(&from, Some(&added.name), false).await?;
                 ChangeDone {
                     added: Some(added),
                     frozen: Some(frozen),
@@ -214,8 +221,13 @@ impl App {
         &self,
         name: &LogName,
         successor: Option<&LogName>,
+        mark: bool,
     ) -> Result<LogInfoJson, Reject> {
-        self.service.freeze(name, successor).await?;
+        if mark {
+            self.service.freeze_marked(name, successor).await?;
+        } else {
+            self.service.freeze(name, successor).await?;
+        }
         Ok(LogInfoJson::from(self.service.log(Some(name))?.info()))
     }
 }

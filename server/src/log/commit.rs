@@ -10,6 +10,7 @@ use treering_tlog::merkle::Growth;
 
 use super::LogIdentity;
 use super::batch::Placed;
+use super::mark::Mark;
 use super::signer::Signer;
 
 /// A tree that is durable and signed, and that readers see.
@@ -84,6 +85,16 @@ impl Committer {
             edge,
             growth,
             integrated_time,
+        }
+    }
+
+    /// Signs the tree that a log ends with, marked as such.
+    pub fn sign_final(&self, edge: Edge, integrated_time: u64, mark: &Mark) -> Published {
+        let (checkpoint, note) = self.signer.sign_final(&edge, mark);
+        Published {
+            note,
+            checkpoint,
+            ..self.sign(edge, None, integrated_time)
         }
     }
 

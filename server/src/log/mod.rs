@@ -4,6 +4,8 @@ pub mod admission;
 pub mod batch;
 pub mod commit;
 pub mod events;
+pub mod gzip;
+pub mod mark;
 pub mod nodes;
 pub mod recover;
 pub mod sequencer;
@@ -27,8 +29,11 @@ use treering_tlog::{LeafIndex, TreeSize};
 
 use batch::Pending;
 use commit::Published;
-use sequencer::Command;
+use gzip::{Compressor, Gzip, Gzipped};
+use sequencer::{Command, Freeze};
 use witnessed::Witnessed;
+
+use crate::metrics::LogMetrics;
 
 /// What a log is, for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +82,17 @@ pub struct SharedLog {
     cache: tile_cache::TileCache,
     /// Set once the log is fed to witnesses.
     witnessed: OnceLock<Witnessed>,
+    gzip: Gzip,
+}
+
+/// What a log keeps ready for its readers.
+pub(crate) struct Ready {
+    /// Bytes of full tiles and bundles, compressed ones among them.
+    pub(crate) cache_bytes: usize,
+    /// What compresses bundles.
+    pub(crate) compressor: Arc<Compressor>,
+    /// Where it is counted.
+    pub(crate) metrics: LogMetrics,
 }
 
 /// A log of a running server, for everybody but its own thread. The thread ends when the last handle is dropped, which
@@ -101,7 +117,7 @@ impl SharedLog {
         published: Published,
         state: State,
         failure: watch::Sender<Option<String>>,
-        cache_bytes: usize,
+        ready: Ready,
     ) -> Arc<Self> {
         let sizes = watch::Sender::new(published.checkpoint.size);
         Arc::new(Self {
@@ -111,7 +127,8 @@ impl SharedLog {
             state: ArcSwap::from_pointee(state),
             sizes,
             failure,
-            cache: tile_cache::TileCache::new(cache_bytes),
+            cache: tile_cache::TileCache::new(ready.cache_bytes),
+            gzip: Gzip::new(ready.compressor, ready.metrics),
             witnessed: OnceLock::new(),
         })
     }
@@ -171,7 +188,7 @@ impl SharedLog {
         let cosigned = self.witnessed().and_then(Witnessed::newest);
         let published = self.published();
         cosigned
-            .filter(|cosigned| cosigned.checkpoint.size == published.checkpoint.size)
+            .filter(|cosigned| cosigned.checkpoint == published.checkpoint)
             .unwrap_or(published)
     }
 
@@ -180,7 +197,7 @@ impl SharedLog {
     pub fn note_of(&self, published: &Published) -> String {
         let cosigned = self
             .witnessed()
-            .and_then(|witnessed| witnessed.of_size(published.checkpoint.size));
+            .and_then(|witnessed| witnessed.of(&published.checkpoint));
         match cosigned {
             Some(cosigned) => cosigned.note.clone(),
             None => published.note.clone(),
@@ -271,6 +288,11 @@ impl LogHandle {
         &self.log
     }
 
+    /// A full bundle as gzip; see [`SharedLog::gzipped`].
+    pub async fn gzipped(&self, index: u64) -> Option<Gzipped> {
+        self.log.gzipped(index).await
+    }
+
     /// Hands a submission to the log's thread. The answer comes by its `reply`.
     pub(crate) fn enqueue(&self, pending: Pending) {
         if let Err(error) = self.queue.try_send(Command::Append(pending)) {
@@ -286,10 +308,10 @@ impl LogHandle {
         }
     }
 
-    pub(crate) async fn freeze(&self, successor: Option<String>) -> Result<TreeSize, Reject> {
+    pub(crate) async fn freeze(&self, freeze: Freeze) -> Result<TreeSize, Reject> {
         let (reply, answer) = oneshot::channel();
         self.queue
-            .try_send(Command::Freeze { successor, reply })
+            .try_send(Command::Freeze { freeze, reply })
             .map_err(|error| match error {
                 TrySendError::Full(_) => full(),
                 TrySendError::Disconnected(_) => stopping(),
@@ -366,7 +388,11 @@ mod tests {
             published,
             State::Active,
             watch::Sender::new(None),
-            0,
+            Ready {
+                cache_bytes: 0,
+                compressor: Arc::new(Compressor::start().unwrap()),
+                metrics: crate::metrics::Metrics::new().log(&LogName::new("a").unwrap()),
+            },
         );
         LogHandle::new(log, queue)
     }
@@ -375,10 +401,10 @@ mod tests {
     async fn a_freeze_that_finds_no_room_is_told_to_come_again() {
         let (queue, receiver) = crossbeam_channel::bounded(0);
         let handle = handle(queue);
-        let full = handle.freeze(None).await.unwrap_err();
+        let full = handle.freeze(Freeze::default()).await.unwrap_err();
         assert_eq!(full.kind, RejectKind::Busy, "{full}");
         drop(receiver);
-        let stopping = handle.freeze(None).await.unwrap_err();
+        let stopping = handle.freeze(Freeze::default()).await.unwrap_err();
         assert_eq!(stopping.kind, RejectKind::Unavailable, "{stopping}");
     }
 }

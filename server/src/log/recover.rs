@@ -5,11 +5,12 @@ use std::sync::Arc;
 use treering_api::log::{Dialect, LogName};
 use treering_storage::published::PublishedFiles;
 use treering_storage::{Edge, Event, Head, LogId, Store, StoreError};
-use treering_tlog::checkpoint;
+use treering_tlog::checkpoint::{self, Opened};
 use treering_tlog::merkle::{CompactRange, NodeId, Nodes};
 use treering_tlog::note::VerifierKey;
 use treering_tlog::{Hash, TreeSize};
 
+use super::mark::Mark;
 use super::nodes::StoreNodes;
 use super::{LogIdentity, State};
 
@@ -68,6 +69,19 @@ pub enum OpenError {
         /// The store's root at that size.
         found: Hash,
     },
+    /// A checkpoint was published that says of the log's end what the store does not know.
+    #[error(
+        "log {name}: the published checkpoint says {found:?}, the store knows of this mark: {expected}. The database is an older copy, or \
+         lost the event that froze the log. Do not serve it: put back the newest copy, for the log must not grow again"
+    )]
+    OtherMark {
+        /// The log.
+        name: LogName,
+        /// The mark that the store knows, or "none".
+        expected: String,
+        /// The extension lines of the published checkpoint.
+        found: String,
+    },
     /// The file with the published checkpoint does not open with the log's key.
     #[error(
         "log {name}: the published checkpoint kept beside the database does not open with the log's key {vkey}: {reason}. The key file or the checkpoint file was exchanged; put back the right one"
@@ -120,6 +134,8 @@ pub struct LogDescription {
     pub origin: String,
     /// Active or frozen.
     pub state: State,
+    /// What its final checkpoint says of its end, if it was frozen so.
+    pub mark: Option<Mark>,
 }
 
 /// The logs that a list of events describes, in the order they were added.
@@ -155,12 +171,14 @@ pub fn describe(events: &[Event]) -> Result<Vec<LogDescription>, OpenError> {
                     dialect,
                     origin: origin.clone(),
                     state: State::Active,
+                    mark: None,
                 });
             }
             Event::LogFrozen {
                 id,
                 size,
                 successor,
+                mark,
                 ..
             } => {
                 let log = logs.iter_mut().find(|log| log.id == *id).ok_or_else(|| {
@@ -170,6 +188,7 @@ pub fn describe(events: &[Event]) -> Result<Vec<LogDescription>, OpenError> {
                     size: *size,
                     successor: successor.clone(),
                 };
+                log.mark = mark.as_deref().map(Mark::read).transpose()?;
             }
         }
     }
@@ -209,6 +228,7 @@ pub fn recover(
     files: &PublishedFiles,
     identity: &LogIdentity,
     state: &State,
+    mark: Option<&Mark>,
 ) -> Result<(Edge, Head), OpenError> {
     let head = store.head(identity.id)?;
     let edge = Edge::load(store.as_ref(), identity.id, head)?;
@@ -231,7 +251,7 @@ pub fn recover(
         });
     }
     if let Some(note) = files.read(identity.name.as_str())? {
-        check_published(store, identity, &edge, &note)?;
+        check_published(store, identity, &edge, mark, &note)?;
     }
     Ok((edge, head))
 }
@@ -240,6 +260,7 @@ fn check_published(
     store: &Arc<dyn Store>,
     identity: &LogIdentity,
     edge: &Edge,
+    mark: Option<&Mark>,
     note: &str,
 ) -> Result<(), OpenError> {
     let bad = |reason: String| OpenError::PublishedFile {
@@ -249,6 +270,13 @@ fn check_published(
     };
     let key = VerifierKey::parse(&identity.vkey).map_err(|error| bad(error.to_string()))?;
     let opened = checkpoint::open(note.as_bytes(), &key).map_err(|error| bad(error.to_string()))?;
+    if let Some(found) = other_mark(&opened, mark) {
+        return Err(OpenError::OtherMark {
+            name: identity.name.clone(),
+            expected: mark.map_or("none", Mark::as_str).to_owned(),
+            found,
+        });
+    }
     let (size, expected) = (opened.checkpoint().size, opened.checkpoint().root);
     if size > edge.size() {
         return Err(OpenError::Behind {
@@ -267,6 +295,14 @@ fn check_published(
         });
     }
     Ok(())
+}
+
+/// The extension lines of a checkpoint, if they are not the mark of the log. None at all are fine: it may have been
+/// published before the log was frozen.
+pub(crate) fn other_mark(opened: &Opened, mark: Option<&Mark>) -> Option<String> {
+    let lines = &opened.checkpoint().extensions;
+    let ours = mark.map(Mark::as_str);
+    (!lines.is_empty() && lines.as_slice() != ours.as_slice()).then(|| lines.join("; "))
 }
 
 /// The root of the tree when it had `size` leaves.

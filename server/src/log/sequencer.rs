@@ -14,6 +14,7 @@ use treering_tlog::{Hash, TreeSize};
 use super::batch::{Pending, Placed, plan};
 use super::commit::{Committer, Published, Sequenced};
 use super::events::EventLog;
+use super::mark::Mark;
 use super::{SharedLog, State};
 use crate::clock::Clock;
 use crate::limits::Limits;
@@ -25,13 +26,22 @@ pub enum Command {
     Append(Pending),
     /// Take no more entries, for ever.
     Freeze {
-        /// The log that new entries go to from now on.
-        successor: Option<String>,
+        /// How.
+        freeze: Freeze,
         /// Answered with the final size.
         reply: oneshot::Sender<Result<TreeSize, Reject>>,
     },
     /// End the thread. Whoever sends it has drained the admission before.
     Stop,
+}
+
+/// How a log is to be frozen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Freeze {
+    /// The name and the origin of the log that new entries go to from now on.
+    pub successor: Option<(String, String)>,
+    /// Its final checkpoint is to say so in an extension line.
+    pub mark: bool,
 }
 
 /// The state of the thread.
@@ -77,9 +87,9 @@ impl Sequencer {
             };
             match command {
                 None => {}
-                Some(Command::Freeze { successor, reply }) => {
+                Some(Command::Freeze { freeze, reply }) => {
                     // The receiver may be gone; the freeze stands all the same.
-                    let _ = reply.send(self.freeze(successor));
+                    let _ = reply.send(self.freeze(freeze));
                 }
                 Some(Command::Append(_)) => unreachable!("appends are collected into batches"),
                 Some(Command::Stop) => return,
@@ -156,6 +166,7 @@ impl Sequencer {
     fn commit(&self, staged: treering_storage::Staged) -> Result<Arc<Published>, Reject> {
         let begin = self.clock.monotonic();
         let entries = staged.record.entries.len();
+        let before = self.handle.published().checkpoint.size;
         match self.committer.commit(staged) {
             Ok(published) => {
                 let elapsed = self.clock.monotonic().saturating_sub(begin);
@@ -163,6 +174,7 @@ impl Sequencer {
                 let size = published.checkpoint.size.get();
                 self.metrics.batch_committed(entries, elapsed, size);
                 self.metrics.published(size);
+                self.handle.compress_new(before, published.checkpoint.size);
                 let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
                 tracing::debug!(log = %self.handle.name(), size, entries, elapsed_us, "batch committed");
                 Ok(published)
@@ -191,18 +203,29 @@ impl Sequencer {
         )
     }
 
-    fn freeze(&self, successor: Option<String>) -> Result<TreeSize, Reject> {
+    fn freeze(&self, freeze: Freeze) -> Result<TreeSize, Reject> {
         self.handle.check_writable()?;
-        let size = self.handle.published().checkpoint.size;
+        let (size, at) = (
+            self.handle.published().checkpoint.size,
+            self.clock.unix_secs(),
+        );
+        let (successor, origin) = freeze.successor.unzip();
+        let mark = freeze.mark.then(|| Mark::new(at, origin.as_deref()));
         let event = Event::LogFrozen {
             id: self.handle.identity.id,
             size,
             successor: successor.clone(),
-            at: self.clock.unix_secs(),
+            mark: mark.as_ref().map(|mark| mark.as_str().to_owned()),
+            at,
         };
+        // Die here: nothing happened.
         match self.events.append(&event) {
             Ok(()) => {
+                // Die here: frozen for ever. At the next start the mark is signed as the event has it.
                 self.handle.set_state(State::Frozen { size, successor });
+                if let Some(mark) = mark {
+                    self.publish_final(&mark);
+                }
                 tracing::info!(log = %self.handle.name(), size = size.get(), "log frozen");
                 Ok(size)
             }
@@ -213,6 +236,15 @@ impl Sequencer {
             )),
             Err(error) => Err(self.fail(&error)),
         }
+    }
+
+    /// Shows the checkpoint of the same tree again, with the mark.
+    fn publish_final(&self, mark: &Mark) {
+        let before = self.handle.published();
+        let (edge, time) = (before.edge.clone(), before.integrated_time);
+        let published = self.committer.sign_final(edge, time, mark);
+        self.committer.remember(&published);
+        self.handle.publish(published);
     }
 }
 

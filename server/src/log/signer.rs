@@ -5,6 +5,7 @@ use treering_storage::Edge;
 use treering_tlog::checkpoint::{self, Checkpoint, Origin};
 use treering_tlog::note::{KeyName, NoteSigner, VerifierKey};
 
+use super::mark::Mark;
 use super::recover::OpenError;
 
 /// A checkpoint key with the origin it signs for.
@@ -42,14 +43,25 @@ impl Signer {
     /// the same tree again yields the same bytes.
     #[must_use]
     pub fn sign(&self, edge: &Edge) -> (Checkpoint, String) {
+        self.sign_with(edge, Vec::new())
+    }
+
+    /// As [`sign`](Self::sign), for the tree that a log was frozen at with a mark: the same size and root in another
+    /// text.
+    #[must_use]
+    pub fn sign_final(&self, edge: &Edge, mark: &Mark) -> (Checkpoint, String) {
+        self.sign_with(edge, vec![mark.as_str().to_owned()])
+    }
+
+    fn sign_with(&self, edge: &Edge, extensions: Vec<String>) -> (Checkpoint, String) {
         let checkpoint = Checkpoint {
             origin: self.origin.clone(),
             size: edge.size(),
             root: edge.root(),
-            extensions: Vec::new(),
+            extensions,
         };
         let note = checkpoint::sign(&checkpoint, &self.note)
-            .expect("an origin that was checked, and no extension line, make a valid note");
+            .expect("an origin and a mark that were checked make a valid note");
         (checkpoint, note)
     }
 }

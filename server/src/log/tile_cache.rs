@@ -21,6 +21,11 @@ pub(crate) enum Full {
         /// Its index.
         index: u64,
     },
+    /// An entry bundle as gzip; see `gzip`.
+    Gzip {
+        /// The bundle's index.
+        index: u64,
+    },
 }
 
 /// A cache of bounded bytes in two generations: what is used moves to the young one; when that is full the old one is
@@ -59,6 +64,14 @@ impl TileCache {
 
     pub(crate) fn insert(&self, key: Full, bytes: Bytes) {
         self.put(&mut self.generations.lock(), key, bytes);
+    }
+
+    /// The bytes that are kept.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let generations = self.generations.lock();
+        let (young, old) = (generations.young.values(), generations.old.values());
+        young.chain(old).map(Bytes::len).sum()
     }
 
     fn put(&self, generations: &mut Generations, key: Full, bytes: Bytes) {

@@ -9,7 +9,7 @@ use treering_tlog::{Hash, LeafIndex};
 
 use super::commit::Published;
 use super::tile_cache::Full;
-use super::{LogHandle, read_fault};
+use super::{SharedLog, read_fault};
 
 /// What is at hand without a read of the store.
 pub enum AtHand {
@@ -17,11 +17,11 @@ pub enum AtHand {
     Bytes(Bytes),
     /// The published tree has no such tile.
     Nothing,
-    /// The store has to be asked: [`LogHandle::tile`].
+    /// The store has to be asked: [`SharedLog::tile`].
     Elsewhere,
 }
 
-impl LogHandle {
+impl SharedLog {
     /// A tile or bundle if it is in memory. Never blocks.
     #[must_use]
     pub fn tile_at_hand(&self, tile: Tile) -> AtHand {
@@ -80,6 +80,18 @@ impl LogHandle {
         };
         self.cache.insert(key, full.clone());
         Ok(prefix(tile, &full))
+    }
+
+    /// A full bundle, out of the cache or the store; the cache stays as it is. `None` if it is not full yet.
+    pub(super) fn full_bundle(&self, index: u64) -> Result<Option<Bytes>, Reject> {
+        if let Some(cached) = self.cache.get(Full::Bundle { index }) {
+            return Ok(Some(cached));
+        }
+        let size = self.published().checkpoint.size;
+        if !tile::width_at(0, index, size).is_some_and(Width::is_full) {
+            return Ok(None);
+        }
+        self.bundle(index, Width::FULL).map(Some)
     }
 
     fn bundle(&self, index: u64, width: Width) -> Result<Bytes, Reject> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use treering_tlog::checkpoint::Checkpoint;
 use treering_tlog::{LeafIndex, TreeSize};
 
 use super::commit::Published;
@@ -26,10 +27,11 @@ pub struct Witnessed {
 }
 
 impl Witnessed {
-    /// The tree of that size with its cosignatures, if it is the newest that has any.
+    /// The tree of that very checkpoint (that of a frozen log may be marked later) with its cosignatures, if it is the
+    /// newest that has any.
     #[must_use]
-    pub fn of_size(&self, size: TreeSize) -> Option<Arc<Published>> {
-        self.newest().filter(|tree| tree.checkpoint.size == size)
+    pub fn of(&self, checkpoint: &Checkpoint) -> Option<Arc<Published>> {
+        self.newest().filter(|tree| tree.checkpoint == *checkpoint)
     }
 
     /// The newest tree that a witness cosigned.

@@ -11,10 +11,11 @@ use treering_storage::{CommitError, Edge, Event, Head, LogId, StoreError};
 
 use super::Service;
 use crate::log::commit::Committer;
+use crate::log::mark::Mark;
 use crate::log::recover::{LogDescription, OpenError, describe, recover};
 use crate::log::sequencer::Sequencer;
 use crate::log::signer::Signer;
-use crate::log::{LogHandle, LogIdentity, SharedLog, State};
+use crate::log::{LogHandle, LogIdentity, Ready, SharedLog, State};
 
 /// A log that was checked in every way; only its thread is missing.
 pub(super) struct Prepared {
@@ -22,6 +23,7 @@ pub(super) struct Prepared {
     edge: Edge,
     head: Head,
     state: State,
+    mark: Option<Mark>,
 }
 
 impl Service {
@@ -40,8 +42,9 @@ impl Service {
             vkey: signer.verifier().to_string(),
             key_id: signer.verifier().full_id(),
         });
-        let state = description.state;
-        let (edge, head) = recover(&self.parts.store, &self.parts.published, &identity, &state)?;
+        let (state, mark) = (description.state, description.mark);
+        let (store, published) = (&self.parts.store, &self.parts.published);
+        let (edge, head) = recover(store, published, &identity, &state, mark.as_ref())?;
         let committer = Committer {
             identity,
             store: Arc::clone(&self.parts.store),
@@ -53,6 +56,7 @@ impl Service {
             edge,
             head,
             state,
+            mark,
         })
     }
 
@@ -63,9 +67,13 @@ impl Service {
             edge,
             head,
             state,
+            mark,
         } = prepared;
         let identity = Arc::clone(&committer.identity);
-        let published = committer.sign(edge, None, head.integrated_time);
+        let published = match mark {
+            None => committer.sign(edge, None, head.integrated_time),
+            Some(mark) => committer.sign_final(edge, head.integrated_time, &mark),
+        };
         committer.remember(&published);
         let metrics = self.parts.metrics.log(&identity.name);
         metrics.recovered(published.checkpoint.size.get());
@@ -79,7 +87,11 @@ impl Service {
             published,
             state,
             self.failure.clone(),
-            self.parts.limits.tile_cache_bytes,
+            Ready {
+                cache_bytes: self.parts.limits.tile_cache_bytes,
+                compressor: Arc::clone(&self.compressor),
+                metrics: metrics.clone(),
+            },
         );
         let sequencer = Sequencer {
             handle: Arc::clone(&log),
@@ -124,6 +136,7 @@ impl Service {
             dialect,
             origin: origin.to_owned(),
             state: State::Active,
+            mark: None,
         };
         let added = Event::LogAdded {
             id: description.id,

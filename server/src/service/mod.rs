@@ -36,7 +36,9 @@ use crate::limits::Limits;
 use crate::log::LogHandle;
 use crate::log::admission::{Admission, FreeDisk};
 use crate::log::events::EventLog;
+use crate::log::gzip::Compressor;
 use crate::log::recover::{OpenError, check_names, describe};
+use crate::log::sequencer::Freeze;
 use crate::log::verify::VerifyPool;
 use crate::log::witnessed::Witnessed;
 use crate::metrics::Metrics;
@@ -90,6 +92,7 @@ pub struct Service {
     pub(super) parts: ServiceParts,
     pub(super) admission: Arc<Admission>,
     pub(super) pool: VerifyPool,
+    pub(super) compressor: Arc<Compressor>,
     pub(super) verifiers: Arc<VerifierCache>,
     pub(super) closing: CancellationToken,
     logs: RwLock<Vec<Arc<LogHandle>>>,
@@ -134,6 +137,7 @@ impl Service {
         let service = Self {
             admission,
             pool,
+            compressor: Arc::new(Compressor::start()?),
             verifiers: Arc::new(VerifierCache::new(parts.limits.max_cached_verifiers)),
             closing: CancellationToken::new(),
             logs: RwLock::new(Vec::new()),
@@ -203,12 +207,37 @@ impl Service {
         name: &LogName,
         successor: Option<&LogName>,
     ) -> Result<TreeSize, Reject> {
-        if let Some(successor) = successor {
-            self.log(Some(successor))?.check_writable()?;
-        }
-        self.log(Some(name))?
-            .freeze(successor.map(ToString::to_string))
-            .await
+        self.freeze_as(name, successor, false).await
+    }
+
+    /// As [`freeze`](Self::freeze), and has the final checkpoint say so: see [`Mark`](crate::log::mark::Mark).
+    ///
+    /// # Errors
+    /// As `freeze`.
+    pub async fn freeze_marked(
+        &self,
+        name: &LogName,
+        successor: Option<&LogName>,
+    ) -> Result<TreeSize, Reject> {
+        self.freeze_as(name, successor, true).await
+    }
+
+    async fn freeze_as(
+        &self,
+        name: &LogName,
+        successor: Option<&LogName>,
+        mark: bool,
+    ) -> Result<TreeSize, Reject> {
+        let successor = match successor {
+            None => None,
+            Some(successor) => {
+                let handle = self.log(Some(successor))?;
+                handle.check_writable()?;
+                Some((successor.to_string(), handle.origin().to_owned()))
+            }
+        };
+        let freeze = Freeze { successor, mark };
+        self.log(Some(name))?.freeze(freeze).await
     }
 
     /// How the service is.
@@ -266,6 +295,7 @@ impl Service {
                 tracing::error!("a log's thread panicked");
             }
         }
+        self.compressor.stop();
         if let Err(error) = self.parts.published.flush() {
             tracing::error!(%error, "published checkpoints not flushed");
         }

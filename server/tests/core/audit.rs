@@ -203,6 +203,7 @@ fn a_frozen_log_of_another_size_is_damage() {
         id: LogId(0),
         size: TreeSize::new(7).unwrap(),
         successor: None,
+        mark: None,
         at: 1,
     };
     store.append_event(1, &frozen).unwrap();

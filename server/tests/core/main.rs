@@ -11,6 +11,8 @@ mod dedup;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod freezing;
+#[cfg(test)]
 mod fsck;
 #[cfg(test)]
 mod reading;

@@ -134,6 +134,7 @@ async fn a_frozen_log_that_has_grown_is_not_told_as_behind() {
         id: LogId(0),
         size: TreeSize::new(1).unwrap(),
         successor: None,
+        mark: None,
         at: 1,
     };
     world.memory.append_event(1, &grown).unwrap();

@@ -62,6 +62,7 @@ async fn an_idle_server_and_one_of_frozen_logs_are_ready() {
         .change(Change::Freeze {
             name: name("rekor-v2"),
             successor: None,
+            mark: false,
         })
         .await
         .unwrap();
@@ -118,6 +119,7 @@ async fn a_change_needs_the_word_of_the_run_file() {
     let change = serde_json::to_vec(&Change::Freeze {
         name: name("rekor-v2"),
         successor: None,
+        mark: false,
     })
     .unwrap();
     let request = |word: &str| {
@@ -205,6 +207,7 @@ async fn a_rotation_moves_clients_to_the_new_log() {
         .change(Change::Freeze {
             name: name("rekor-v2"),
             successor: None,
+            mark: false,
         })
         .await
         .unwrap_err();

@@ -111,7 +111,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Runs a command that must end with that code, and returns what it said.
-fn ends(code: i32, arguments: &[&str]) -> (String, String) {
+pub(crate) fn ends(code: i32, arguments: &[&str]) -> (String, String) {
     let output = run(arguments);
     let (out, error) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(

@@ -11,7 +11,9 @@
 
 mod admin;
 mod commands;
+mod export;
 mod fake_witness;
+mod freeze;
 mod grpc;
 mod init;
 mod limits;

@@ -125,6 +125,22 @@ impl Running {
         }
     }
 
+    /// Serves what an earlier server has left.
+    pub(crate) async fn serve_in(folder: tempfile::TempDir) -> Self {
+        Self::start_in(folder, &[]).await
+    }
+
+    /// Stops, and starts again on the same data directory.
+    pub(crate) async fn restart(self) -> Self {
+        Self::serve_in(self.stop_keeping().await).await
+    }
+
+    /// Stops, and keeps the data directory.
+    pub(crate) async fn stop_keeping(self) -> tempfile::TempDir {
+        assert!(self.server.stop(std::future::pending()).await);
+        self.folder
+    }
+
     pub(crate) fn dir(&self) -> std::path::PathBuf {
         self.folder.path().join("log")
     }

@@ -167,8 +167,8 @@ pub(super) fn events(run: &mut Run) {
     let all = [
         added(1, "rekor-v1"),
         added(2, "rekor-v2"),
-        frozen(1, Some("rekor-v1b")),
-        frozen(2, None),
+        frozen(1, Some("rekor-v1b"), None),
+        frozen(2, None, Some("Log frozen \u{2014} today")),
     ];
     for (number, event) in (0..).zip(&all) {
         for (wrong, expected) in [(number + 1, number), (u64::MAX, number)] {
@@ -215,12 +215,13 @@ pub(super) fn added(id: u32, name: &str) -> Event {
     }
 }
 
-fn frozen(id: u32, successor: Option<&str>) -> Event {
+fn frozen(id: u32, successor: Option<&str>, mark: Option<&str>) -> Event {
     let size = TreeSize::new(1 << 40).expect("a size");
     Event::LogFrozen {
         id: LogId(id),
         size,
         successor: successor.map(str::to_owned),
+        mark: mark.map(str::to_owned),
         at: 1_800_000_000,
     }
 }

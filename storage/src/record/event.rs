@@ -10,6 +10,9 @@ use crate::{LogId, StoreError};
 const MAGIC: &[u8; 4] = b"TRE\x01";
 const LOG_ADDED: u8 = 1;
 const LOG_FROZEN: u8 = 2;
+/// As `LOG_FROZEN`, with a mark. A kind of its own, so that a version which knows no marks refuses the log instead of
+/// signing its end without one.
+const LOG_FROZEN_MARKED: u8 = 3;
 
 /// Something that makes no leaf. Times are seconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub enum Event {
         size: TreeSize,
         /// The name of the log that goes on for it.
         successor: Option<String>,
+        /// The extension line of its final checkpoint, if it has one: as it is signed at every start from then on.
+        mark: Option<String>,
         /// When.
         at: u64,
     },
@@ -64,9 +69,13 @@ impl Event {
                 id,
                 size,
                 successor,
+                mark,
                 at,
             } => {
-                out.u8(LOG_FROZEN);
+                out.u8(match mark {
+                    None => LOG_FROZEN,
+                    Some(_) => LOG_FROZEN_MARKED,
+                });
                 out.u32(id.0);
                 out.u64(size.get());
                 out.u8(u8::from(successor.is_some()));
@@ -74,6 +83,9 @@ impl Event {
                     out.bytes(name.as_bytes());
                 }
                 out.u64(*at);
+                if let Some(mark) = mark {
+                    out.bytes(mark.as_bytes());
+                }
             }
         }
         out.finish()
@@ -93,17 +105,26 @@ impl Event {
                 origin: text(&mut input)?,
                 created: input.u64()?,
             },
-            LOG_FROZEN => Self::LogFrozen {
-                id: LogId(input.u32()?),
-                size: size(&mut input)?,
-                successor: successor(&mut input)?,
-                at: input.u64()?,
-            },
-            kind => return Err(input.corrupt("event 1 or 2", kind)),
+            kind @ (LOG_FROZEN | LOG_FROZEN_MARKED) => {
+                frozen(&mut input, kind == LOG_FROZEN_MARKED)?
+            }
+            kind => return Err(input.corrupt("event 1, 2 or 3", kind)),
         };
         input.end()?;
         Ok(event)
     }
+}
+
+fn frozen(input: &mut Reader, marked: bool) -> Result<Event, StoreError> {
+    let (id, size) = (LogId(input.u32()?), size(input)?);
+    let (successor, at) = (successor(input)?, input.u64()?);
+    Ok(Event::LogFrozen {
+        id,
+        size,
+        successor,
+        mark: marked.then(|| text(input)).transpose()?,
+        at,
+    })
 }
 
 fn text(input: &mut Reader) -> Result<String, StoreError> {
@@ -121,5 +142,32 @@ fn successor(input: &mut Reader) -> Result<Option<String>, StoreError> {
         0 => Ok(None),
         1 => text(input).map(Some),
         flag => Err(input.corrupt("flag 0 or 1 of a successor", flag)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What versions before marks wrote of a frozen log: it stays readable, unmarked, and is what is written today.
+    #[test]
+    fn an_event_of_before_marks_is_unmarked() {
+        let mut out = Writer::new(MAGIC);
+        out.u8(LOG_FROZEN);
+        out.u32(7);
+        out.u64(300);
+        out.u8(1);
+        out.bytes(b"next");
+        out.u64(1_800_000_000);
+        let bytes = out.finish();
+        let event = Event::decode(&bytes).unwrap();
+        let expected = Event::LogFrozen {
+            id: LogId(7),
+            size: TreeSize::new(300).unwrap(),
+            successor: Some("next".to_owned()),
+            mark: None,
+            at: 1_800_000_000,
+        };
+        assert_eq!((&event, event.encode()), (&expected, bytes));
     }
 }

@@ -23,6 +23,10 @@ use crate::envelopes::EnvelopeFiles;
 use crate::{Head, LogId, StoreError, directory, keys};
 use rows::Packer;
 
+/// How often a reader tries to open a database whose files a server moves meanwhile. A server that writes 20,000
+/// entries a second lists its files anew every few seconds, and opening takes milliseconds.
+const READER_TRIES: usize = 100;
+
 /// What can be set. The defaults keep a server of 10 million entries below 300 MB.
 #[derive(Clone, Debug)]
 pub struct RocksOptions {
@@ -69,6 +73,13 @@ struct Writer {
     failed: Option<String>,
 }
 
+/// Which list of its files the database has, and how long it is; something else whenever a file has come or gone.
+fn manifest(folder: &Path) -> Option<(String, u64)> {
+    let name = std::fs::read_to_string(folder.join("CURRENT")).ok()?;
+    let list = std::fs::metadata(folder.join(name.trim_end())).ok()?;
+    Some((name, list.len()))
+}
+
 impl RocksStore {
     /// Opens the database of a data directory, and makes one if there is none.
     ///
@@ -102,7 +113,23 @@ impl RocksStore {
                 what: format!("the database in {}", folder.display()),
             });
         }
-        let options = RocksOptions::default();
+        for _ in 0..READER_TRIES {
+            let before = manifest(&folder);
+            let opened = Self::try_read_only(dir);
+            // Else the server wrote a new list of its files while those of the old one were opened: a table that it
+            // merged away is missed, but a log that it dropped is not, and an older state is all that is seen.
+            if manifest(&folder) == before {
+                return opened;
+            }
+        }
+        Err(StoreError::unavailable(
+            folder.display(),
+            format_args!("its files were moved {READER_TRIES} times while they were opened"),
+        ))
+    }
+
+    fn try_read_only(dir: &Path) -> Result<Self, StoreError> {
+        let (folder, options) = (directory::db(dir), RocksOptions::default());
         let families = columns::families(&options);
         let db = DB::open_cf_descriptors_read_only(&columns::read_only(), &folder, families, false);
         let store = Self::load(dir, db, &options)?;

@@ -171,6 +171,7 @@ fn a_gap_in_the_events() {
             id: LOG,
             size: model.edge().size(),
             successor: None,
+            mark: None,
             at: number,
         };
         store.append_event(number, &event).unwrap();
