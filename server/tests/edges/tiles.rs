@@ -98,11 +98,10 @@ async fn every_tile_of_the_tree_and_nothing_else() {
                 continue;
             }
             let answer = server.get(&format!("{prefix}{path}")).await;
-            assert_eq!(
-                (answer.status, answer.kind().as_str()),
-                (StatusCode::NOT_FOUND, "not_found"),
-                "{prefix}{path}"
-            );
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{prefix}{path}");
+            // What is no tile there is another unknown path of Rekor v2.
+            let rekor_v2 = prefix == "/api/v2/" && answer.json()["code"] == 5;
+            assert!(rekor_v2 || answer.kind() == "not_found", "{prefix}{path}");
         }
     }
     assert_eq!(
