@@ -424,3 +424,41 @@ async fn the_text_form_of_the_newest_cosigned_checkpoint_is_the_note() {
     assert_eq!((found.size.get(), cosigned), (1, 1));
     watched.server.stop().await;
 }
+
+/// The mark is on another note than the one that was cosigned, and no cosignature of that one may hide it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_is_shown_although_the_tree_was_cosigned_without_it() {
+    let watched = Watched::start(&[Mood::Honest], "all", &[]).await;
+    let receipt = watched.receipt(&watched.submit_waiting("one").await, 1);
+    let freeze = Change::Freeze {
+        name: LogName::new("rekor-v2").unwrap(),
+        successor: None,
+        mark: true,
+    };
+    watched.server.server.app().change(freeze).await.unwrap();
+    let shown = async |watched: &Watched, path: &str| {
+        let answer = watched.server.get(path).await;
+        let text = match answer.header("content-type") {
+            "application/json" => answer.json()["checkpoint"].as_str().unwrap().to_owned(),
+            _ => String::from_utf8(answer.body.to_vec()).unwrap(),
+        };
+        watched.check(&text).0
+    };
+    let marked = shown(&watched, "/checkpoint").await;
+    let unmarked = watched.check(&receipt.proof.checkpoint).0;
+    assert_eq!((marked.size, marked.root), (unmarked.size, unmarked.root));
+    assert!(
+        unmarked.extensions.is_empty() && marked.extensions[0].starts_with("Log frozen"),
+        "{marked:?}"
+    );
+    for path in ["/api/v2/checkpoint", "/v1/checkpoint"] {
+        assert_eq!(shown(&watched, path).await, marked, "{path}");
+    }
+    let watched = watched.restart_with(|| ()).await;
+    assert_eq!(
+        shown(&watched, "/checkpoint").await,
+        marked,
+        "after a restart"
+    );
+    watched.server.stop().await;
+}
