@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use treering_attest::{DigestAlgorithm, KeyAlgorithm, KeyError, PublicKey, SignatureError, verify};
 use treering_tlog::checkpoint::{self, CheckpointError, Opened, Origin};
-use treering_tlog::note::{KeyError as NoteKeyError, KeyName, NoteSignature, VerifierKey};
+use treering_tlog::note::{KeyError as NoteKeyError, KeyName, VerifierKey};
 use treering_tlog::{Checkpoint, Hash, TreeSize};
 
 use super::ids::TreeId;
@@ -138,13 +138,10 @@ impl Tree {
     }
 
     /// A checkpoint, with the one signature that clients take. `sign` is given the text, and returns the DER of an ECDSA
-    /// signature of its SHA-256.
+    /// signature of its SHA-256; what it returns is not checked here, [`open`](Self::open) does.
     ///
     /// # Errors
     /// Those of `sign`.
-    ///
-    /// # Panics
-    /// If `sign` returns no bytes.
     pub fn checkpoint<E>(
         &self,
         size: TreeSize,
@@ -153,10 +150,9 @@ impl Tree {
     ) -> Result<String, E> {
         let text = Checkpoint::new(self.origin.clone(), size, root).encode();
         let signature = sign(text.as_bytes())?;
-        let name = self.verifier.name().clone();
-        let line =
-            NoteSignature::new(name, self.verifier.id(), signature).expect("a signature has bytes");
-        Ok(format!("{text}\n{line}\n"))
+        let (name, id) = (self.verifier.name(), self.verifier.id());
+        let signature = STANDARD.encode([&id[..], &signature].concat());
+        Ok(format!("{text}\n\u{2014} {name} {signature}\n"))
     }
 
     /// Reads a checkpoint of this tree and checks that its key signed it.
