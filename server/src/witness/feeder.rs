@@ -105,7 +105,12 @@ impl Feeder {
     fn advance(&mut self, now: Duration, wanted: TreeSize) -> (bool, Option<Duration>) {
         let published = self.log.published();
         let satisfied = self.is_satisfied(self.schedule.target());
-        let size = published.checkpoint.size;
+        let size = if published.checkpoint.extensions.is_empty() {
+            published.checkpoint.size
+        } else {
+            // The mark of a log's end is no news: most witnesses refuse a checkpoint with a line more.
+            self.schedule.target()
+        };
         let step = self.schedule.step(now, size, wanted, satisfied);
         if step.begins {
             let gathering = Gathering {

@@ -462,3 +462,33 @@ async fn a_mark_is_shown_although_the_tree_was_cosigned_without_it() {
     );
     watched.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mark_of_a_logs_end_takes_no_cosignatures_of_another_text() {
+    let watched = Watched::start(&[Mood::Honest], "all", &[]).await;
+    watched.receipt(&watched.submit_waiting("one").await, 1);
+    let service = watched.server.server.app().service();
+    let name = LogName::new("rekor-v2").unwrap();
+    service.freeze_marked(&name, None).await.unwrap();
+    let marked = watched.server.get("/checkpoint").await;
+    let (found, cosigned) = watched.check(std::str::from_utf8(&marked.body).unwrap());
+    assert_eq!((found.extensions.len(), cosigned), (1, 0));
+    // What is cosigned stays, and proves the same entries.
+    let path = "/v1/checkpoint?covers=0&cosigned=true";
+    let kept = watched.server.get(path).await.json();
+    let (found, cosigned) = watched.check(kept["checkpoint"].as_str().unwrap());
+    assert_eq!(
+        (found.size.get(), found.extensions.len(), cosigned),
+        (1, 0, 1)
+    );
+    // After a restart only the marked one is there, and nobody is asked to cosign it.
+    let before = watched.witnesses[0].requests().len();
+    let watched = watched.restart_with(|| {}).await;
+    let none = watched.server.get("/v1/checkpoint?cosigned=true").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    let Watched {
+        server, witnesses, ..
+    } = watched;
+    assert!(server.stop().await);
+    assert_eq!(witnesses[0].requests().len(), before);
+}
