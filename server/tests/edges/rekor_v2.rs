@@ -31,7 +31,9 @@ use treering_tlog::note::VerifierKey;
 use treering_tlog::{Hash, LeafIndex, TreeSize, checkpoint};
 
 use super::admin::{name, new_log};
+use super::fake_witness::Mood;
 use super::support::{Answer, PATIENCE, Running, submission};
+use super::watched::Watched;
 
 const ENTRIES: &str = "/api/v2/log/entries";
 
@@ -516,4 +518,30 @@ async fn calls_that_are_refused_have_the_code_of_their_fault() {
         );
     }
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_waits_for_the_quorum_if_it_is_asked_to() {
+    let alone = Running::start().await;
+    let path = format!("{ENTRIES}?wait=cosigned");
+    let refused = alone.post(&path, request(1).to_string()).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    let message = refused.json()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("witness.policy"), "{message}");
+    assert_eq!(verify(&create(&alone, &request(1)).await, &vkey(&alone)), 0);
+    alone.stop().await;
+
+    let watched = Watched::start(&[Mood::Honest, Mood::Down], "any", &[]).await;
+    let vkey = vkey(&watched.server);
+    let answer = watched.server.post(&path, request(1).to_string()).await;
+    assert_eq!(verify(&answer, &vkey), 0);
+    let entry = answer.json();
+    let note = entry["inclusionProof"]["checkpoint"]["envelope"].as_str();
+    let (checkpoint, cosigned) = watched.check(note.unwrap());
+    assert_eq!((checkpoint.size.get(), cosigned), (1, 1));
+    assert_eq!(
+        duplicate(&watched.server.post(&path, request(1).to_string()).await),
+        0
+    );
+    watched.server.stop().await;
 }

@@ -149,7 +149,7 @@ fn created(log: &LogHandle, entry: &NewEntry) -> TransparencyLogEntryMessage {
         log_id: log.key_id(),
         proof: &entry.proof,
         root: &entry.published.checkpoint.root,
-        checkpoint: &entry.published.note,
+        checkpoint: &log.note_of(&entry.published),
         leaf: &entry.leaf,
     })
 }

@@ -1,5 +1,7 @@
 //! Rekor v2 as REST.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -46,11 +48,23 @@ async fn create(State(api): State<Api>, uri: Uri, headers: HeaderMap, body: Body
             return refused(reject, status);
         }
     };
+    if wants_cosigned(&uri) && log.witnessed().is_none() {
+        let expected = "a log under a witness policy (witness.policy), as wait=cosigned asks";
+        let reject = Reject::mismatch(RejectKind::Unsupported, expected, "none");
+        return refused(reject, StatusCode::BAD_REQUEST);
+    }
     let request = RekorV2Request::Json(body.bytes());
     let logged = api
         .service()
         .log_rekor_v2(&log, request, api.rekor_v2_rules);
     match logged.await {
+        Ok(Logged::New(entry)) if wants_cosigned(&uri) => match cosigned(&api, &log, entry).await {
+            Ok(entry) => created(&log, &entry),
+            Err(reject) => {
+                let status = status(reject.kind);
+                refused(reject, status)
+            }
+        },
         Ok(Logged::New(entry)) => created(&log, &entry),
         Ok(Logged::Duplicate(index)) => duplicate(index.get()),
         Err(reject) if reject.kind == RejectKind::Frozen => frozen(explained(&api, &log, reject)),
@@ -61,12 +75,33 @@ async fn create(State(api): State<Api>, uri: Uri, headers: HeaderMap, body: Body
     }
 }
 
+/// Other parameters are passed over, as by rekor-tiles.
+fn wants_cosigned(uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
+    query.split('&').any(|pair| pair == "wait=cosigned")
+}
+
+/// The entry in the first tree with it that the quorum of the log's witnesses cosigned.
+async fn cosigned(api: &Api, log: &Arc<LogHandle>, entry: NewEntry) -> Result<NewEntry, Reject> {
+    let index = entry.proof.index;
+    let tree = api.service().cosigned(log, index).await?;
+    let proof = api
+        .service()
+        .prove_in_tree(log, index, Arc::clone(&tree))
+        .await?;
+    Ok(NewEntry {
+        leaf: entry.leaf,
+        proof: proof.inclusion,
+        published: tree,
+    })
+}
+
 fn created(log: &LogHandle, entry: &NewEntry) -> Response {
     let json = TransparencyLogEntry {
         log_id: log.key_id(),
         proof: &entry.proof,
         root: &entry.published.checkpoint.root,
-        checkpoint: &entry.published.note,
+        checkpoint: &log.note_of(&entry.published),
         leaf: &entry.leaf,
     }
     .to_json();
