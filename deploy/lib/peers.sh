@@ -38,7 +38,7 @@ peer_venv() { step "$1 (Python)" _peer_folder venv _peer_fill_venv "$@"; }
 
 _peer_fill_venv() {
   local dir=$1; shift
-  need_packages python3-venv
+  python3 -c 'import ensurepip, venv' 2>/dev/null || need_packages python3-venv
   python3 -m venv "$dir"
   "$dir/bin/pip" install --quiet --disable-pip-version-check "$@"
 }

@@ -4,25 +4,11 @@ import re
 from interop import place
 from interop.cases import Suite, need
 from interop.proxy import Proxy
-from interop.servers import is_oracle, server
+from interop.servers import server
 
 SIZES = [1, 255, 256, 257, 511, 513, 65_535, 65_536, 65_537]
 REFUSALS_AT = 513
 SUCCESS = re.compile(r"Successfully fsck'd log with size (\d+) and root (\S+)")
-
-
-def fill(log, size):
-    """Adds as many entries as are missing: of their own seed, for the log would not take the same ones again."""
-    missing = size - log.size()
-    load = [place.BIN / "treering-loadtest", "submit", "--url", log.url, "--count", missing, "--seed", size, "--bytes", "512", "--max-error-share", "0"]
-    place.must([*load, *how_to_load(missing)], seconds=200)
-    need(log.size() == size, f"the log has {log.size()} entries, expected {size}")
-
-
-def how_to_load(missing):
-    if is_oracle():
-        return ["--mode", "rekor-v2", "--connections", "256"]
-    return ["--mode", "batch", "--batch", "256", "--connections", "8" if missing > 2000 else "1"]
 
 
 def run(url, key):
@@ -32,7 +18,7 @@ def run(url, key):
 
 
 def at_size(log, size):
-    fill(log, size)
+    log.fill(size)
     said = run(log.read_url, log.vkey_file)
     found = SUCCESS.search(said)
     need(found and "fsck failed" not in said, said)

@@ -4,6 +4,7 @@
 //	clients suite            -url URL -read URL -grpc HOST:PORT -vkey FILE
 //	clients submit           -url URL -vkey FILE -acks FILE -count N -clients N
 //	clients check            -url URL -read URL -vkey FILE -acks FILE -clients N   are they all there?
+//	clients witnessed        -read URL -vkey FILE -witness FILE              is its checkpoint cosigned?
 //	clients verify-ed25519ph -bundle FILE -signed FILE -key FILE -vkey FILE
 package main
 
@@ -20,18 +21,18 @@ import (
 
 // options are the flags of all commands; each uses those that its line above shows.
 type options struct {
-	url, read, grpc, vkey, acks, bundle, signed, key string
-	count, clients                                   int
+	url, read, grpc, vkey, acks, bundle, signed, key, witness string
+	count, clients                                            int
 }
 
 var commands = map[string]func(context.Context, options) error{
-	"suite": suite, "submit": submit, "check": check, "verify-ed25519ph": verifyEd25519ph,
+	"suite": suite, "submit": submit, "check": check, "witnessed": witnessed, "verify-ed25519ph": verifyEd25519ph,
 }
 
 func main() {
 	var o options
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: clients suite|submit|check|verify-ed25519ph FLAGS")
+		fmt.Fprintln(os.Stderr, "usage: clients suite|submit|check|witnessed|verify-ed25519ph FLAGS")
 		os.Exit(2)
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
@@ -43,6 +44,7 @@ func main() {
 	flags.StringVar(&o.bundle, "bundle", "", "a Sigstore bundle")
 	flags.StringVar(&o.signed, "signed", "", "the bytes that were signed")
 	flags.StringVar(&o.key, "key", "", "a public key, PEM")
+	flags.StringVar(&o.witness, "witness", "", "a file with the witness's key")
 	flags.IntVar(&o.count, "count", 0, "how many entries")
 	flags.IntVar(&o.clients, "clients", 1, "how many clients at once")
 	_ = flags.Parse(os.Args[2:])

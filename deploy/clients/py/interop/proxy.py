@@ -1,8 +1,15 @@
 """A proxy before a log that serves what the log serves, but for one thing."""
 import http.server
+import sys
 import threading
 import urllib.error
 import urllib.request
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, address):
+        if not isinstance(sys.exception(), ConnectionError):  # a client that has seen enough
+            super().handle_error(request, address)
 
 
 class Proxy:
@@ -21,18 +28,15 @@ class Proxy:
                     changed = alter(self.path, data)
                     outer.touched += changed != data
                     status, data = (404, b"") if changed is None else (200, changed)
-                try:
-                    self.send_response(status)
-                    self.send_header("Content-Length", str(len(data)))
-                    self.end_headers()
-                    self.wfile.write(data)
-                except ConnectionError:  # the client has seen enough
-                    self.close_connection = True
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
 
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://localhost:{self.server.server_port}"
 
     @staticmethod

@@ -11,6 +11,8 @@ from . import place
 class Server:
     """A log that clients are pointed at. `url` takes entries, `read_url` serves checkpoint and tiles."""
 
+    origin = "localhost"
+
     def __init__(self, name):
         self.dir = place.WORK / name
         self.port = place.free_port()
@@ -64,6 +66,17 @@ class Server:
 
     def size(self):
         return int(self.checkpoint().split("\n")[1])
+
+    # How the load generator brings in entries, and on how many connections.
+    load, load_connections = ["--mode", "batch", "--batch", "256"], 8
+
+    def fill(self, size):
+        """Adds as many entries as are missing: of their own seed, for the log would not take the same ones again."""
+        missing = size - self.size()
+        place.must([place.BIN / "treering-loadtest", "submit", "--url", self.url, "--count", missing, "--seed", size, "--bytes", "512",
+                    "--max-error-share", "0", "--duration", "180s", "--connections", min(missing, self.load_connections), *self.load], seconds=200)
+        if self.size() != size:
+            raise place.Failed(f"the log has {self.size()} entries, expected {size}")
 
 
 class Treering(Server):
