@@ -110,7 +110,7 @@ fn family(name: &str, options: &RocksOptions, cache: &Cache) -> Options {
             table.set_whole_key_filtering(false);
             filtered(&mut table);
         }
-        // In the order of the log, so that merging only links files; too small to gain by blob files.
+        // In the order of the log, so that tables hardly overlap; too small to gain by blob files.
         keys::TIMESTAMPS => large(&mut family, options.write_buffer_bytes / 16),
         keys::TILES => {
             large(&mut family, options.write_buffer_bytes / 16);

@@ -8,7 +8,7 @@ use treering_tlog::LeafIndex;
 
 use super::*;
 use crate::contract::Model;
-use crate::rocks::RocksOptions;
+use crate::rocks::{DB, RocksOptions, columns};
 use crate::{Journal, View};
 
 const LOG: LogId = LogId(1);
@@ -69,6 +69,14 @@ fn a_database_without_the_families() {
     model.check(&store);
     store.flush().unwrap();
     model.check(&RocksStore::open_read_only(dir.path()).unwrap());
+    drop(store);
+    // An earlier version opens the families that it knows.
+    let known = columns::families(&RocksOptions::default(), |name| {
+        !keys::LATER.contains(&name)
+    });
+    let refused = DB::open_cf_descriptors(&columns::database(), directory::db(dir.path()), known);
+    let error = refused.unwrap_err();
+    assert!(error.as_ref().contains("terms"), "{error}");
 }
 
 /// Late rows do not touch the write-ahead log, so their failure cannot tear it; closing the store keeps them.
