@@ -14,6 +14,7 @@ pub mod observe;
 pub mod outgoing;
 pub mod paths;
 pub mod query;
+pub mod rekor_v1;
 pub mod rekor_v2;
 pub mod tiles;
 
@@ -90,6 +91,7 @@ pub fn router(app: Arc<App>, body_timeout: Duration) -> Router {
     let http = native::routes()
         .merge(tiles::routes())
         .merge(rekor_v2::rest::routes())
+        .merge(rekor_v1::routes())
         .with_state(api.clone());
     http.merge(grpc::routes(api))
         // After the merge: tonic's routes bring a fallback of their own that answers 200 to everything.
