@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     ("statement", attest::statement),
     ("submission", rekor::submission),
     ("tile_path", tlog::tile_path),
+    ("timestamp", attest::timestamp),
     ("vkey", tlog::vkey),
     ("witness_answer", tlog::witness_answer),
     ("witness_request", tlog::witness_request),

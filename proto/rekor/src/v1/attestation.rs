@@ -12,7 +12,9 @@ pub const MAX_ATTESTATION: usize = 100 * 1024;
 pub fn attestation(entry: &Entry, envelope: &[u8], max: usize) -> Option<Vec<u8>> {
     match entry {
         Entry::IntotoV001(_) | Entry::IntotoV002(_) => {}
-        Entry::HashedRekord(_) | Entry::Dsse(_) | Entry::Rekord(_) => return None,
+        Entry::HashedRekord(_) | Entry::Dsse(_) | Entry::Rekord(_) | Entry::Rfc3161(_) => {
+            return None;
+        }
     }
     let envelope = Envelope::parse(std::str::from_utf8(envelope).ok()?).ok()?;
     if envelope.payload.len() / 4 * 3 > max {

@@ -60,6 +60,7 @@ pub(super) fn keys(
                     .map(|hash| hash.index_key()),
             );
         }
+        Entry::Rfc3161(spec) => keys.add_all(spec.digest().map(|hash| hash.index_key())),
         // Not by its envelope's digest, which is whatever the client says.
         Entry::IntotoV002(spec) => {
             keys.add_verifiers(verifiers);
@@ -83,6 +84,7 @@ fn verifiers(entry: &Entry) -> Vec<Verifier> {
             .map(|s| s.verifier.as_str())
             .collect(),
         Entry::IntotoV001(spec) => vec![&spec.public_key],
+        Entry::Rfc3161(_) => Vec::new(),
         Entry::IntotoV002(spec) => {
             let signatures = &spec.content.envelope.signatures;
             signatures.iter().map(|s| s.public_key.as_str()).collect()

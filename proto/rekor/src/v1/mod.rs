@@ -1,4 +1,4 @@
-//! Rekor v1: `hashedrekord 0.0.1`, `dsse 0.0.1`, `intoto 0.0.1` and `0.0.2`, `rekord 0.0.1` of format x509.
+//! Rekor v1: `hashedrekord 0.0.1`, `dsse 0.0.1`, `intoto 0.0.1` and `0.0.2`, `rekord 0.0.1` of format x509, `rfc3161 0.0.1`.
 //!
 //! [`ProposedEntry`] is what was asked, [`VerifiedEntry`] one whose signatures verified and whose leaf fits, [`Entry`] a leaf as
 //! readers see it. [`Rejected`] is the answer to a request that is refused: status, code, message. What upstream (v1.5.4) does is
@@ -24,6 +24,7 @@ pub mod refused;
 pub mod rejected;
 pub mod rekord;
 pub mod retrieve;
+pub mod rfc3161;
 pub mod schema;
 pub mod search;
 pub mod submission;

@@ -3,7 +3,9 @@
 
 use treering_attest::bundle::BundleError;
 use treering_attest::certificate::ChainError;
-use treering_attest::{DigestAlgorithm, EnvelopeError, KeyAlgorithm, KeyError, SignatureError};
+use treering_attest::{
+    DigestAlgorithm, EnvelopeError, KeyAlgorithm, KeyError, SignatureError, TimestampError,
+};
 use treering_tlog::entry_bundle::MAX_LEAF_LEN;
 
 use super::base64::IllegalBase64;
@@ -120,6 +122,9 @@ pub enum RefusedEntry {
     /// The signature does not verify.
     #[error("verifying signature: {0}")]
     Signature(#[from] SignatureError),
+    /// A time-stamp response that does not count.
+    #[error("verifying time-stamp: {0}")]
+    Timestamp(#[from] TimestampError),
     /// A key together with a digest that it is not used with.
     #[error("entry algorithms are not allowed: found {key} with {digest}")]
     NotAllowed {
@@ -240,6 +245,7 @@ impl RefusedEntry {
             | Self::Version { .. }
             | Self::Format { .. }
             | Self::NotAllowed { .. } => Refusal::Unsupported,
+            Self::Timestamp(error) => timestamp(error),
             Self::EmptySignature
             | Self::Chain(_)
             | Self::Signature(_)
@@ -270,6 +276,18 @@ impl RefusedEntry {
             | Self::Bundle(_)
             | Self::Missing { .. } => Refusal::Malformed,
         }
+    }
+}
+
+fn timestamp(error: &TimestampError) -> Refusal {
+    match error {
+        TimestampError::TooLong { .. } => Refusal::TooLarge,
+        TimestampError::Malformed { .. } => Refusal::Malformed,
+        TimestampError::Algorithm { .. } | TimestampError::Key(_) => Refusal::Unsupported,
+        TimestampError::NotGranted { .. }
+        | TimestampError::Digest
+        | TimestampError::NoCertificate
+        | TimestampError::Signature(_) => Refusal::Unverified,
     }
 }
 
