@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use treering_attest::DigestAlgorithm;
 use treering_tlog::entry_bundle::MAX_LEAF_LEN;
 
-use super::{dsse, hashedrekord, intoto_v001, intoto_v002, rekord, rfc3161};
+use super::{cose, dsse, hashedrekord, intoto_v001, intoto_v002, rekord, rfc3161};
 
 /// A parsed leaf. Parsing checks the form; its signatures were checked by the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Entry {
     Rekord(rekord::Spec),
     /// `rfc3161 0.0.1`
     Rfc3161(rfc3161::Spec),
+    /// `cose 0.0.1`
+    Cose(cose::Spec),
 }
 
 /// A digest in a leaf.
@@ -81,6 +83,7 @@ impl Entry {
             (intoto_v001::KIND, "0.0.2") => Self::IntotoV002(spec(leaf)?),
             (rekord::KIND, "0.0.1") => Self::Rekord(spec(leaf)?),
             (rfc3161::KIND, "0.0.1") => Self::Rfc3161(spec(leaf)?),
+            (cose::KIND, "0.0.1") => Self::Cose(spec(leaf)?),
             (kind, version) => {
                 return Err(EntryError::Kind {
                     kind: kind.chars().take(64).collect(),
@@ -104,6 +107,7 @@ impl Entry {
             Self::IntotoV002(spec) => self.write(spec),
             Self::Rekord(spec) => self.write(spec),
             Self::Rfc3161(spec) => self.write(spec),
+            Self::Cose(spec) => self.write(spec),
         }
     }
 
@@ -124,6 +128,7 @@ impl Entry {
             Self::IntotoV001(_) | Self::IntotoV002(_) => intoto_v001::KIND,
             Self::Rekord(_) => rekord::KIND,
             Self::Rfc3161(_) => rfc3161::KIND,
+            Self::Cose(_) => cose::KIND,
         }
     }
 
@@ -134,7 +139,8 @@ impl Entry {
             | Self::Dsse(_)
             | Self::IntotoV001(_)
             | Self::Rekord(_)
-            | Self::Rfc3161(_) => "0.0.1",
+            | Self::Rfc3161(_)
+            | Self::Cose(_) => "0.0.1",
             Self::IntotoV002(_) => "0.0.2",
         }
     }

@@ -122,6 +122,18 @@ pub enum RefusedEntry {
     /// The signature does not verify.
     #[error("verifying signature: {0}")]
     Signature(#[from] SignatureError),
+    /// Bytes that are no COSE message, or not one that its key can have signed.
+    #[error("expected a cose sign1 message with {expected}, found something else there")]
+    Cose {
+        /// The part that is not there.
+        expected: &'static str,
+    },
+    /// A key that no COSE message is taken from.
+    #[error("expected a key of ecdsa-p256 or rsa for a cose message, found {found}")]
+    CoseKey {
+        /// The key.
+        found: KeyAlgorithm,
+    },
     /// A time-stamp response that does not count.
     #[error("verifying time-stamp: {0}")]
     Timestamp(#[from] TimestampError),
@@ -244,6 +256,7 @@ impl RefusedEntry {
             }
             | Self::Version { .. }
             | Self::Format { .. }
+            | Self::CoseKey { .. }
             | Self::NotAllowed { .. } => Refusal::Unsupported,
             Self::Timestamp(error) => timestamp(error),
             Self::EmptySignature
@@ -265,6 +278,7 @@ impl RefusedEntry {
             | Self::DigestDigits
             | Self::DigestMismatch { .. }
             | Self::NoForm
+            | Self::Cose { .. }
             | Self::BothForms
             | Self::NotInsertable { .. }
             | Self::EnvelopeJson { .. }
