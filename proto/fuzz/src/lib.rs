@@ -32,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     ("rekor_entry", rekor::rekor_entry),
     ("rekor_request", rekor::rekor_request),
     ("rekor_v1_cose", rekor::rekor_v1_cose),
+    ("rekor_v1_detached", rekor::rekor_v1_detached),
     ("rekor_v1_entry", rekor::rekor_v1_entry),
     ("rekor_v1_key", rekor::rekor_v1_key),
     ("rekor_v1_leaf", rekor::rekor_v1_leaf),

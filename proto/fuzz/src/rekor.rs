@@ -147,6 +147,21 @@ pub fn rekor_v1_cose(data: &[u8]) {
     rekor_v1_entry(body.to_string().as_bytes());
 }
 
+/// A key and a signature behind a zero byte, in every format of rekord; what is signed is the text of the seeds.
+pub fn rekor_v1_detached(data: &[u8]) {
+    let end = data.iter().position(|&b| b == 0).unwrap_or(data.len());
+    let (key, signature) = data.split_at(end);
+    let signature = signature.get(1..).unwrap_or_default();
+    for format in ["minisign", "pgp", "ssh"] {
+        let key = json!({"content": STANDARD.encode(key)});
+        let signature =
+            json!({"format": format, "content": STANDARD.encode(signature), "publicKey": key});
+        let spec = json!({"data": {"content": STANDARD.encode("what was signed\n")}, "signature": signature});
+        let body = json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": spec});
+        rekor_v1_entry(body.to_string().as_bytes());
+    }
+}
+
 /// A leaf of Rekor v1: only its canonical bytes.
 pub fn rekor_v1_leaf(data: &[u8]) {
     let parsed = v1::Entry::parse(data);

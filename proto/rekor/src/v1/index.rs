@@ -46,7 +46,10 @@ pub(super) fn keys(
     let mut keys = Keys::default();
     match entry {
         Entry::HashedRekord(spec) => keys.add_artifact(verifiers, &spec.data.hash),
-        Entry::Rekord(spec) => keys.add_artifact(verifiers, &spec.data.hash),
+        Entry::Rekord(spec) => {
+            keys.add_all(spec.key_names());
+            keys.add_artifact(verifiers, &spec.data.hash);
+        }
         Entry::Dsse(spec) => {
             keys.add_verifiers(verifiers);
             keys.add(spec.payload_hash.index_key());

@@ -1,4 +1,4 @@
-//! Rekor v1: `hashedrekord 0.0.1`, `dsse 0.0.1`, `intoto 0.0.1` and `0.0.2`, `rekord 0.0.1` of format x509, `rfc3161 0.0.1`,
+//! Rekor v1: `hashedrekord 0.0.1`, `dsse 0.0.1`, `intoto 0.0.1` and `0.0.2`, `rekord 0.0.1`, `rfc3161 0.0.1`,
 //! `cose 0.0.1`.
 //!
 //! [`ProposedEntry`] is what was asked, [`VerifiedEntry`] one whose signatures verified and whose leaf fits, [`Entry`] a leaf as
@@ -9,6 +9,7 @@ pub mod attestation;
 mod base64;
 mod cbor;
 pub mod cose;
+mod detached;
 pub mod dsse;
 pub mod entry;
 mod envelope;
@@ -20,6 +21,7 @@ pub mod intoto_v002;
 mod json;
 pub mod log_key;
 mod member;
+mod minisign;
 mod pem;
 pub mod proposed;
 pub mod query;
@@ -31,6 +33,7 @@ pub mod rfc3161;
 pub mod schema;
 pub mod search;
 mod sign1;
+mod ssh;
 pub mod submission;
 mod verified;
 pub mod verifier;

@@ -108,7 +108,7 @@ pub enum RefusedEntry {
         found: String,
     },
     /// A format of signature that is known and not taken.
-    #[error("expected a signature of format x509, found {found}")]
+    #[error("expected a signature of a format that is taken, found {found}")]
     Format {
         /// Which one.
         found: String,
@@ -122,6 +122,14 @@ pub enum RefusedEntry {
     /// The signature does not verify.
     #[error("verifying signature: {0}")]
     Signature(#[from] SignatureError),
+    /// A key or signature that is not as its format says.
+    #[error("expected of format {format} {expected}, found something else")]
+    Detached {
+        /// The format.
+        format: &'static str,
+        /// What is not there.
+        expected: &'static str,
+    },
     /// Bytes that are no COSE message, or not one that its key can have signed.
     #[error("expected a cose sign1 message with {expected}, found something else there")]
     Cose {
@@ -278,6 +286,7 @@ impl RefusedEntry {
             | Self::DigestDigits
             | Self::DigestMismatch { .. }
             | Self::NoForm
+            | Self::Detached { .. }
             | Self::Cose { .. }
             | Self::BothForms
             | Self::NotInsertable { .. }
