@@ -90,6 +90,17 @@ fn address(bytes: &[u8]) -> Option<String> {
     Some(IpAddr::from(v6).to_canonical().to_string())
 }
 
+/// Whether a certificate in DER has this issuer, the whole of its DER, and these bytes of a serial number. One that does not parse
+/// has neither.
+pub(crate) fn is_named(der: &[u8], issuer: &[u8], serial: &[u8]) -> bool {
+    let Ok(certificate) = parse(der) else {
+        return false;
+    };
+    let tbs = certificate.tbs_certificate();
+    tbs.serial_number().as_bytes() == serial
+        && tbs.issuer().to_der().is_ok_and(|name| name == issuer)
+}
+
 /// Checks that the first certificate was issued by way of the others, used in any order, under the last, as of the time that
 /// the first is valid from. The last is taken as it is; nothing says that anybody trusts it.
 ///

@@ -12,6 +12,7 @@ use crate::limits::{MAX_CHAIN, MAX_KEY};
 use crate::pem::{self, PemError};
 
 mod parse;
+mod parts;
 
 pub(crate) use parse::Verifier;
 

@@ -13,6 +13,7 @@ pub mod limits;
 mod pem;
 pub mod signature;
 pub mod statement;
+pub mod timestamp;
 
 pub use base64::Base64Error;
 pub use bundle::SigstoreBundle;
@@ -21,5 +22,6 @@ pub use digest::DigestAlgorithm;
 pub use envelope::{Envelope, EnvelopeError, EnvelopeSignature, pae};
 pub use keys::{KeyAlgorithm, KeyError, PublicKey, RsaSizes, VerifierMaterial};
 pub use pem::PemError;
-pub use signature::{SignatureError, verify, verify_digest};
+pub use signature::{SignatureError, verify, verify_digest, verify_pss};
 pub use statement::Statement;
+pub use timestamp::{TimestampError, verify_response};

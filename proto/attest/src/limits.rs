@@ -11,6 +11,7 @@
 //! | key or certificate, PEM or DER | 64 KiB (a PEM chain: 10 times that) | as above |
 //! | transparency log entries in a bundle | 32 | sigstore-go's limit |
 //! | RFC 3161 timestamps in a bundle | 32 | sigstore-go's limit |
+//! | RFC 3161 time-stamp response | 10 KiB | Rekor v1's limit |
 //! | hashes in an inclusion proof | 64 | a tree of 2^63 leaves has 63 |
 //! | subjects of a statement | 100,000 | GitHub's limit is 1,024; bounds memory, not meaning |
 //! | digests of a subject | 64 | one an algorithm |
@@ -34,6 +35,8 @@ pub const MAX_CHAIN: usize = 10;
 pub const MAX_TLOG_ENTRIES: usize = 32;
 /// RFC 3161 timestamps in a bundle.
 pub const MAX_TIMESTAMPS: usize = 32;
+/// Bytes of an RFC 3161 time-stamp response.
+pub const MAX_TIMESTAMP: usize = 10 * 1024;
 /// Hashes in the inclusion proof of a bundle.
 pub const MAX_PROOF_HASHES: usize = 64;
 /// Subjects of a statement.

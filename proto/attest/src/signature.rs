@@ -1,6 +1,9 @@
 //! Verification of one signature by one key.
 
 use aws_lc_rs::digest::Digest;
+use aws_lc_rs::signature::{
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, UnparsedPublicKey,
+};
 use ed25519_dalek::ed25519::signature::digest::{
     FixedOutput, HashMarker, Output, OutputSizeUser, Update, consts::U64,
 };
@@ -101,6 +104,35 @@ pub fn verify_digest(
             }
         }
     }
+}
+
+/// Verifies an RSASSA-PSS signature over a message: by an RSA key of 2048 bits or more, with the digest also as mask generator and
+/// as long a salt (RFC 8017 8.1.2).
+///
+/// # Errors
+/// [`SignatureError::Mismatch`], also for any other kind of key.
+pub fn verify_pss(
+    key: &PublicKey,
+    digest: DigestAlgorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let mismatch = || SignatureError::Mismatch {
+        key: key.algorithm(),
+    };
+    let (KeyAlgorithm::Rsa { .. }, Verifier::Aws { key: rsa, .. }) =
+        (key.algorithm(), key.verifier())
+    else {
+        return Err(mismatch());
+    };
+    let algorithm = match digest {
+        DigestAlgorithm::Sha256 => &RSA_PSS_2048_8192_SHA256,
+        DigestAlgorithm::Sha384 => &RSA_PSS_2048_8192_SHA384,
+        DigestAlgorithm::Sha512 => &RSA_PSS_2048_8192_SHA512,
+    };
+    UnparsedPublicKey::new(algorithm, rsa)
+        .verify(message, signature)
+        .map_err(|_| mismatch())
 }
 
 /// The DER of a fixed-width ECDSA signature; nothing if the length is another or the key no ECDSA key.

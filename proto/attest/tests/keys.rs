@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use treering_attest::{
     DigestAlgorithm, KeyAlgorithm, KeyError, PublicKey, RsaSizes, SignatureError, VerifierMaterial,
-    verify, verify_digest,
+    verify, verify_digest, verify_pss,
 };
 
 #[derive(Deserialize)]
@@ -185,7 +185,7 @@ fn another_digest_or_another_key_does_not_verify() {
 }
 
 #[test]
-fn rsa_pss_does_not_verify() {
+fn rsa_pss_verifies_as_such_only() {
     let vectors = vectors();
     let key = PublicKey::from_spki_der(&b64(&vectors.keys[&vectors.pss.key].spki)).unwrap();
     let found = verify(
@@ -200,6 +200,16 @@ fn rsa_pss_does_not_verify() {
             key: KeyAlgorithm::Rsa { bits: 2048 }
         })
     );
+    let (message, signature) = (b64(&vectors.message), b64(&vectors.pss.signature));
+    let by = |key: &PublicKey, digest, message: &[u8]| verify_pss(key, digest, message, &signature);
+    assert_eq!(by(&key, DigestAlgorithm::Sha256, &message), Ok(()));
+    assert!(by(&key, DigestAlgorithm::Sha384, &message).is_err());
+    assert!(by(&key, DigestAlgorithm::Sha256, b"something else").is_err());
+    for (name, other) in &vectors.keys {
+        let other = PublicKey::from_spki_der(&b64(&other.spki)).unwrap();
+        let verifies = by(&other, DigestAlgorithm::Sha256, &message).is_ok();
+        assert_eq!(verifies, *name == vectors.pss.key, "{name}");
+    }
 }
 
 /// RFC 8032 §7.3.

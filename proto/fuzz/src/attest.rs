@@ -5,9 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use treering_attest::bundle::{BundleContent, SigstoreBundle};
 use treering_attest::container::{self, Container};
+use treering_attest::limits::MAX_TIMESTAMP;
 use treering_attest::statement::{Statement, StatementVersion};
 use treering_attest::{
     DigestAlgorithm, Envelope, PublicKey, VerifierMaterial, pae, verify, verify_digest,
+    verify_response,
 };
 
 /// An envelope: whatever its spelling, it is the same envelope once it is written plainly.
@@ -119,5 +121,13 @@ pub fn key(data: &[u8]) {
             assert!(verify_digest(key, algorithm, &digest, &signature).is_err());
             assert!(verify(key, algorithm, data, &signature).is_err());
         }
+    }
+}
+
+/// A time-stamp response: what stands behind it changes nothing, within the bound.
+pub fn timestamp(data: &[u8]) {
+    if verify_response(data).is_ok() && data.len() < MAX_TIMESTAMP {
+        let longer = [data, &[0]].concat();
+        assert_eq!(verify_response(&longer), Ok(()));
     }
 }

@@ -20,6 +20,14 @@ static KEY: LazyLock<[VerifierMaterial; 1]> = LazyLock::new(|| {
     [VerifierMaterial::from_pem_or_der(pem).expect("a public key")]
 });
 
+/// What verifies the COSE messages of the seeds.
+const COSE_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEpmLL6ejQ2nb1tfLRIO5uzWBWK+p8\n\
+dpaIS7jHuVlvJ/KsOk+Tu666BvBPgXlNnsnDgKM73O07iNnH62OoNqBWoA==\n\
+-----END PUBLIC KEY-----\n\
+";
+
 /// A request as protojson: written plainly, it is the same; a leaf that comes of it is one.
 pub fn rekor_request(data: &[u8]) {
     let Ok(request) = Request::parse_json(data) else {
@@ -130,6 +138,28 @@ pub fn rekor_v1_entry(data: &[u8]) {
     }
     let envelope = entry.envelope().map(str::as_bytes);
     assert_eq!(v1::index_keys(entry.entry(), envelope), entry.index_keys());
+}
+
+/// A COSE message of Rekor v1: whether it verifies does not matter, as only seeds do; [`rekor_v1_entry`] says what must hold then.
+pub fn rekor_v1_cose(data: &[u8]) {
+    let spec = json!({"message": STANDARD.encode(data), "publicKey": STANDARD.encode(COSE_KEY), "data": {}});
+    let body = json!({"apiVersion": "0.0.1", "kind": "cose", "spec": spec});
+    rekor_v1_entry(body.to_string().as_bytes());
+}
+
+/// A key and a signature behind a zero byte, in every format of rekord; what is signed is the text of the seeds.
+pub fn rekor_v1_detached(data: &[u8]) {
+    let end = data.iter().position(|&b| b == 0).unwrap_or(data.len());
+    let (key, signature) = data.split_at(end);
+    let signature = signature.get(1..).unwrap_or_default();
+    for format in ["minisign", "pgp", "ssh"] {
+        let key = json!({"content": STANDARD.encode(key)});
+        let signature =
+            json!({"format": format, "content": STANDARD.encode(signature), "publicKey": key});
+        let spec = json!({"data": {"content": STANDARD.encode("what was signed\n")}, "signature": signature});
+        let body = json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": spec});
+        rekor_v1_entry(body.to_string().as_bytes());
+    }
 }
 
 /// A leaf of Rekor v1: only its canonical bytes.

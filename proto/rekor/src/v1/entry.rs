@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use treering_attest::DigestAlgorithm;
 use treering_tlog::entry_bundle::MAX_LEAF_LEN;
 
-use super::{dsse, hashedrekord, intoto_v001, intoto_v002, rekord};
+use super::{cose, dsse, hashedrekord, intoto_v001, intoto_v002, rekord, rfc3161};
 
 /// A parsed leaf. Parsing checks the form; its signatures were checked by the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub enum Entry {
     IntotoV002(intoto_v002::Spec),
     /// `rekord 0.0.1`
     Rekord(rekord::Spec),
+    /// `rfc3161 0.0.1`
+    Rfc3161(rfc3161::Spec),
+    /// `cose 0.0.1`
+    Cose(cose::Spec),
 }
 
 /// A digest in a leaf.
@@ -78,6 +82,8 @@ impl Entry {
             (intoto_v001::KIND, "0.0.1") => Self::IntotoV001(spec(leaf)?),
             (intoto_v001::KIND, "0.0.2") => Self::IntotoV002(spec(leaf)?),
             (rekord::KIND, "0.0.1") => Self::Rekord(spec(leaf)?),
+            (rfc3161::KIND, "0.0.1") => Self::Rfc3161(spec(leaf)?),
+            (cose::KIND, "0.0.1") => Self::Cose(spec(leaf)?),
             (kind, version) => {
                 return Err(EntryError::Kind {
                     kind: kind.chars().take(64).collect(),
@@ -100,6 +106,8 @@ impl Entry {
             Self::IntotoV001(spec) => self.write(spec),
             Self::IntotoV002(spec) => self.write(spec),
             Self::Rekord(spec) => self.write(spec),
+            Self::Rfc3161(spec) => self.write(spec),
+            Self::Cose(spec) => self.write(spec),
         }
     }
 
@@ -119,15 +127,20 @@ impl Entry {
             Self::Dsse(_) => dsse::KIND,
             Self::IntotoV001(_) | Self::IntotoV002(_) => intoto_v001::KIND,
             Self::Rekord(_) => rekord::KIND,
+            Self::Rfc3161(_) => rfc3161::KIND,
+            Self::Cose(_) => cose::KIND,
         }
     }
 
     /// `apiVersion`.
     pub fn version(&self) -> &'static str {
         match self {
-            Self::HashedRekord(_) | Self::Dsse(_) | Self::IntotoV001(_) | Self::Rekord(_) => {
-                "0.0.1"
-            }
+            Self::HashedRekord(_)
+            | Self::Dsse(_)
+            | Self::IntotoV001(_)
+            | Self::Rekord(_)
+            | Self::Rfc3161(_)
+            | Self::Cose(_) => "0.0.1",
             Self::IntotoV002(_) => "0.0.2",
         }
     }

@@ -1,6 +1,6 @@
 //! What an entry is found by at `index/retrieve`.
 //!
-//! All keys are in lower case. The digest of a key's canonical PEM stands bare for a hashedrekord or rekord and behind `sha256:` for
+//! All keys are in lower case. The digest of a key's canonical PEM stands bare for a hashedrekord, rekord or cose and behind `sha256:` for
 //! envelopes, so that a search by key finds the former and one by hash the latter; that is upstream's asymmetry.
 
 use std::borrow::Cow;
@@ -11,11 +11,13 @@ use ::base64::engine::general_purpose::STANDARD;
 use serde::de::MapAccess;
 use treering_attest::limits::MAX_SUBJECTS;
 
+use super::base64;
 use super::entry::{Entry, HashValue};
 use super::envelope::Envelope;
 use super::json::{self, FromMembers, List, Name, Object, Text, object};
 use super::refused::RefusedEntry;
 use super::search::MAX_SUBJECT;
+use super::sign1::Message;
 use super::verifier::Verifier;
 
 /// Digests of subjects and materials that one entry may be found by: as many subjects as a statement may have.
@@ -44,7 +46,10 @@ pub(super) fn keys(
     let mut keys = Keys::default();
     match entry {
         Entry::HashedRekord(spec) => keys.add_artifact(verifiers, &spec.data.hash),
-        Entry::Rekord(spec) => keys.add_artifact(verifiers, &spec.data.hash),
+        Entry::Rekord(spec) => {
+            keys.add_all(spec.key_names());
+            keys.add_artifact(verifiers, &spec.data.hash);
+        }
         Entry::Dsse(spec) => {
             keys.add_verifiers(verifiers);
             keys.add(spec.payload_hash.index_key());
@@ -60,14 +65,22 @@ pub(super) fn keys(
                     .map(|hash| hash.index_key()),
             );
         }
+        Entry::Rfc3161(spec) => keys.add_all(spec.digest().map(|hash| hash.index_key())),
+        Entry::Cose(spec) => {
+            keys.add_bare(verifiers);
+            keys.add(spec.data.envelope_hash.index_key());
+            keys.add(spec.data.payload_hash.index_key());
+        }
         // Not by its envelope's digest, which is whatever the client says.
         Entry::IntotoV002(spec) => {
             keys.add_verifiers(verifiers);
             keys.add(spec.content.payload_hash.index_key());
         }
     }
-    if let Some(envelope) = envelope {
-        keys.add_statement(envelope)?;
+    match (entry, envelope) {
+        (_, None) => {}
+        (Entry::Cose(_), Some(message)) => keys.add_message(message)?,
+        (_, Some(envelope)) => keys.add_envelope(envelope)?,
     }
     Ok(keys.ordered)
 }
@@ -83,6 +96,8 @@ fn verifiers(entry: &Entry) -> Vec<Verifier> {
             .map(|s| s.verifier.as_str())
             .collect(),
         Entry::IntotoV001(spec) => vec![&spec.public_key],
+        Entry::Rfc3161(_) => Vec::new(),
+        Entry::Cose(spec) => vec![&spec.public_key],
         Entry::IntotoV002(spec) => {
             let signatures = &spec.content.envelope.signatures;
             signatures.iter().map(|s| s.public_key.as_str()).collect()
@@ -114,11 +129,15 @@ impl Keys {
 
     /// Of a signature over an artifact: the digest of the key bare, that of the artifact behind its algorithm.
     fn add_artifact(&mut self, verifiers: &[Verifier], hash: &HashValue) {
+        self.add_bare(verifiers);
+        self.add(hash.index_key());
+    }
+
+    fn add_bare(&mut self, verifiers: &[Verifier]) {
         for verifier in verifiers {
             self.add(verifier.index_digest());
             self.add_all(verifier.subjects());
         }
-        self.add(hash.index_key());
     }
 
     fn add_verifiers(&mut self, verifiers: &[Verifier]) {
@@ -128,7 +147,7 @@ impl Keys {
         }
     }
 
-    fn add_statement(&mut self, envelope: &str) -> Result<(), RefusedEntry> {
+    fn add_envelope(&mut self, envelope: &str) -> Result<(), RefusedEntry> {
         let Ok(envelope) = Envelope::parse(envelope) else {
             return Ok(());
         };
@@ -136,15 +155,24 @@ impl Keys {
             return Ok(());
         }
         let payload = envelope.payload().unwrap_or_default();
-        let Ok(text) = std::str::from_utf8(&payload) else {
-            return Ok(());
-        };
-        let Ok(Object::Is(statement)) = json::whole::<Object<StatementJson<'_>>>(text) else {
+        let Some(statement) = statement(&payload) else {
             return Ok(());
         };
         let materials = statement.predicate.loose().unwrap_or_default().materials;
         self.add_artifacts(statement.subject)?;
         self.add_artifacts(materials)
+    }
+
+    /// Of a COSE message that says that it is about a statement: the subjects alone, as upstream.
+    fn add_message(&mut self, text: &str) -> Result<(), RefusedEntry> {
+        let bytes = base64::standard(text).unwrap_or_default();
+        let Ok(message) = Message::parse(&bytes) else {
+            return Ok(());
+        };
+        if message.content_type() != Some(IN_TOTO) {
+            return Ok(());
+        }
+        statement(message.payload).map_or(Ok(()), |statement| self.add_artifacts(statement.subject))
     }
 
     fn add_artifacts(&mut self, artifacts: Artifacts<'_>) -> Result<(), RefusedEntry> {
@@ -168,6 +196,11 @@ impl Keys {
         }
         Ok(())
     }
+}
+
+fn statement(payload: &[u8]) -> Option<StatementJson<'_>> {
+    let text = std::str::from_utf8(payload).ok()?;
+    json::whole::<Object<StatementJson<'_>>>(text).ok()?.loose()
 }
 
 type Artifacts<'a> = List<Object<ArtifactJson<'a>>, MAX_INDEX_KEYS>;

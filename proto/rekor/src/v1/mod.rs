@@ -1,4 +1,5 @@
-//! Rekor v1: `hashedrekord 0.0.1`, `dsse 0.0.1`, `intoto 0.0.1` and `0.0.2`, `rekord 0.0.1` of format x509.
+//! Rekor v1: `hashedrekord 0.0.1`, `dsse 0.0.1`, `intoto 0.0.1` and `0.0.2`, `rekord 0.0.1`, `rfc3161 0.0.1`,
+//! `cose 0.0.1`.
 //!
 //! [`ProposedEntry`] is what was asked, [`VerifiedEntry`] one whose signatures verified and whose leaf fits, [`Entry`] a leaf as
 //! readers see it. [`Rejected`] is the answer to a request that is refused: status, code, message. What upstream (v1.5.4) does is
@@ -6,6 +7,9 @@
 
 pub mod attestation;
 mod base64;
+mod cbor;
+pub mod cose;
+mod detached;
 pub mod dsse;
 pub mod entry;
 mod envelope;
@@ -17,6 +21,7 @@ pub mod intoto_v002;
 mod json;
 pub mod log_key;
 mod member;
+mod minisign;
 mod pem;
 pub mod proposed;
 pub mod query;
@@ -24,8 +29,11 @@ pub mod refused;
 pub mod rejected;
 pub mod rekord;
 pub mod retrieve;
+pub mod rfc3161;
 pub mod schema;
 pub mod search;
+mod sign1;
+mod ssh;
 pub mod submission;
 mod verified;
 pub mod verifier;

@@ -11,7 +11,7 @@ use super::rejected::Rejected;
 use super::schema::{SchemaError, SchemaErrors};
 use super::verified::VerifiedEntry;
 use super::verifier::Keys;
-use super::{dsse, hashedrekord, intoto_v001, intoto_v002, rekord};
+use super::{cose, dsse, hashedrekord, intoto_v001, intoto_v002, rekord, rfc3161};
 
 /// One version of a kind. A new one is a row of [`REGISTRY`] and a variant of [`Entry`].
 struct Implementation {
@@ -52,6 +52,18 @@ static REGISTRY: &[Implementation] = &[
         version: "0.0.1",
         propose: rekord::propose,
         look_up: rekord::look_up,
+    },
+    Implementation {
+        kind: rfc3161::KIND,
+        version: "0.0.1",
+        propose: rfc3161::propose,
+        look_up: rfc3161::look_up,
+    },
+    Implementation {
+        kind: cose::KIND,
+        version: "0.0.1",
+        propose: cose::propose,
+        look_up: cose::look_up,
     },
 ];
 

@@ -3,7 +3,9 @@
 
 use treering_attest::bundle::BundleError;
 use treering_attest::certificate::ChainError;
-use treering_attest::{DigestAlgorithm, EnvelopeError, KeyAlgorithm, KeyError, SignatureError};
+use treering_attest::{
+    DigestAlgorithm, EnvelopeError, KeyAlgorithm, KeyError, SignatureError, TimestampError,
+};
 use treering_tlog::entry_bundle::MAX_LEAF_LEN;
 
 use super::base64::IllegalBase64;
@@ -106,7 +108,7 @@ pub enum RefusedEntry {
         found: String,
     },
     /// A format of signature that is known and not taken.
-    #[error("expected a signature of format x509, found {found}")]
+    #[error("expected a signature of a format that is taken, found {found}")]
     Format {
         /// Which one.
         found: String,
@@ -120,6 +122,29 @@ pub enum RefusedEntry {
     /// The signature does not verify.
     #[error("verifying signature: {0}")]
     Signature(#[from] SignatureError),
+    /// A key or signature that is not as its format says.
+    #[error("expected of format {format} {expected}, found something else")]
+    Detached {
+        /// The format.
+        format: &'static str,
+        /// What is not there.
+        expected: &'static str,
+    },
+    /// Bytes that are no COSE message, or not one that its key can have signed.
+    #[error("expected a cose sign1 message with {expected}, found something else there")]
+    Cose {
+        /// The part that is not there.
+        expected: &'static str,
+    },
+    /// A key that no COSE message is taken from.
+    #[error("expected a key of ecdsa-p256 or rsa for a cose message, found {found}")]
+    CoseKey {
+        /// The key.
+        found: KeyAlgorithm,
+    },
+    /// A time-stamp response that does not count.
+    #[error("verifying time-stamp: {0}")]
+    Timestamp(#[from] TimestampError),
     /// A key together with a digest that it is not used with.
     #[error("entry algorithms are not allowed: found {key} with {digest}")]
     NotAllowed {
@@ -239,7 +264,9 @@ impl RefusedEntry {
             }
             | Self::Version { .. }
             | Self::Format { .. }
+            | Self::CoseKey { .. }
             | Self::NotAllowed { .. } => Refusal::Unsupported,
+            Self::Timestamp(error) => timestamp(error),
             Self::EmptySignature
             | Self::Chain(_)
             | Self::Signature(_)
@@ -259,6 +286,8 @@ impl RefusedEntry {
             | Self::DigestDigits
             | Self::DigestMismatch { .. }
             | Self::NoForm
+            | Self::Detached { .. }
+            | Self::Cose { .. }
             | Self::BothForms
             | Self::NotInsertable { .. }
             | Self::EnvelopeJson { .. }
@@ -270,6 +299,18 @@ impl RefusedEntry {
             | Self::Bundle(_)
             | Self::Missing { .. } => Refusal::Malformed,
         }
+    }
+}
+
+fn timestamp(error: &TimestampError) -> Refusal {
+    match error {
+        TimestampError::TooLong { .. } => Refusal::TooLarge,
+        TimestampError::Malformed { .. } => Refusal::Malformed,
+        TimestampError::Algorithm { .. } | TimestampError::Key(_) => Refusal::Unsupported,
+        TimestampError::NotGranted { .. }
+        | TimestampError::Digest
+        | TimestampError::NoCertificate
+        | TimestampError::Signature(_) => Refusal::Unverified,
     }
 }
 

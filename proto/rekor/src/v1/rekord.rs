@@ -1,12 +1,12 @@
-//! `rekord 0.0.1`: an artifact that arrives whole and of which the digest is kept, and a detached signature. Of its four formats
-//! `x509` is taken; `pgp`, `minisign` and `ssh` are refused by name.
+//! `rekord 0.0.1`: an artifact that arrives whole and of which the digest is kept, and a detached signature of some format.
 
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use treering_attest::{DigestAlgorithm, verify};
+use treering_attest::DigestAlgorithm;
 
+use super::detached;
 use super::entry::{Entry, HashValue};
 use super::hashedrekord::{Data, Key};
 use super::json::{Object, Text, object};
@@ -20,7 +20,6 @@ use super::verifier::Keys;
 pub const KIND: &str = "rekord";
 
 const FORMATS: [&str; 4] = ["pgp", "minisign", "x509", "ssh"];
-const X509: &str = "x509";
 
 /// `spec` of a leaf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,12 +86,7 @@ pub(super) fn look_up(spec: &RawValue, keys: &dyn Keys) -> Result<Entry, Refused
 
 impl Proposal {
     fn verify(self, keys: &dyn Keys) -> Result<VerifiedEntry, RefusedEntry> {
-        if self.format != X509 {
-            return Err(RefusedEntry::Format { found: self.format });
-        }
-        let verifier = keys
-            .parse(&self.pem)
-            .map_err(|source| RefusedEntry::Key { place: "", source })?;
+        let key = detached::Key::parse(&self.format, &self.pem, keys)?;
         if self.content.is_empty() {
             return Err(RefusedEntry::NotInsertable {
                 missing: "missing data content",
@@ -105,25 +99,33 @@ impl Proposal {
                 found: hash.value.chars().take(64).collect(),
             });
         }
-        if self.signature.is_empty() {
-            return Err(RefusedEntry::EmptySignature);
-        }
-        let digest = DigestAlgorithm::Sha256;
-        verify(verifier.key(), digest, &self.content, &self.signature)?;
-        verifier.check_chain()?;
+        let signature = key.verify(&self.content, &self.signature)?;
         let spec = Spec {
             data: Data {
                 hash: HashValue::sha256(computed),
             },
             signature: Signature {
-                content: STANDARD.encode(&self.signature),
+                content: STANDARD.encode(signature),
                 format: self.format,
                 public_key: Key {
-                    content: STANDARD.encode(verifier.canonical_pem()),
+                    content: STANDARD.encode(key.canonical()),
                 },
             },
         };
-        VerifiedEntry::new(Entry::Rekord(spec), None, vec![verifier])
+        let verifiers = key.into_verifier().into_iter().collect();
+        VerifiedEntry::new(Entry::Rekord(spec), None, verifiers)
+    }
+}
+
+impl Spec {
+    /// What an entry of another format than x509 is found by beside its artifact: the digest of its key.
+    pub(super) fn key_names(&self) -> Vec<String> {
+        if self.signature.format == detached::X509 {
+            return Vec::new();
+        }
+        let key = STANDARD.decode(&self.signature.public_key.content);
+        let digest = |key: Vec<u8>| hex::encode(DigestAlgorithm::Sha256.of(&key));
+        key.map(digest).into_iter().collect()
     }
 }
 

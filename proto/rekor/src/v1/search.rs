@@ -1,6 +1,7 @@
 //! `SearchIndex`, the body of `POST /api/v1/index/retrieve`: what to find entries by.
 
 use super::base64;
+use super::detached::Key;
 use super::json::{self, Object, Text, object};
 use super::rejected::Rejected;
 use super::schema::{SchemaError, SchemaErrors};
@@ -55,7 +56,7 @@ struct Query {
 }
 
 impl SearchIndex {
-    /// Reads a body. Only keys of format `x509` can be searched by.
+    /// Reads a body. Keys of all formats that are taken can be searched by.
     ///
     /// # Errors
     /// [`Rejected`]: 400 if it is no JSON of its shape or the key is none, 422 if a member is of the wrong form.
@@ -75,9 +76,9 @@ impl SearchIndex {
             .collect();
         found.extend(prefixed(&query.hash));
         if let Some((format, content)) = &query.key {
-            let x509 = format.as_deref() == Some("x509");
-            let verifier = keys.parse(content).ok().filter(|_| x509);
-            found.push(verifier.ok_or(Rejected::SearchKey)?.index_digest());
+            let format = format.as_deref().unwrap_or_default();
+            let key = Key::parse(format, content, keys).map_err(|_| Rejected::SearchKey)?;
+            found.push(key.index_digest());
         }
         let operator = match query.operator.as_str() {
             "and" => Operator::And,

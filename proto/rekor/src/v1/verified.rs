@@ -66,7 +66,7 @@ impl VerifiedEntry {
     }
 
     /// The envelope, byte for byte as it was submitted; of `intoto 0.0.2`, which takes it apart, one of the same payload, type
-    /// and signatures. A hashedrekord has none.
+    /// and signatures; of cose the message, in base64. Other kinds have none.
     pub fn envelope(&self) -> Option<&str> {
         self.envelope.as_deref()
     }
