@@ -7,6 +7,7 @@ pub mod budget;
 pub mod cors;
 pub mod errors;
 pub mod grpc;
+mod home;
 pub mod metered;
 pub mod native;
 mod negotiate;
@@ -90,6 +91,7 @@ pub fn router(app: Arc<App>, body_timeout: Duration) -> Router {
     let api = Api::new(Arc::clone(&app), body_timeout);
     let http = native::routes()
         .merge(tiles::routes())
+        .merge(home::routes())
         .merge(rekor_v2::rest::routes())
         .merge(rekor_v1::routes())
         .with_state(api.clone());

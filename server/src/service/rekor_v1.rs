@@ -226,7 +226,7 @@ impl Found {
         Ok(base64::engine::general_purpose::STANDARD.encode(timestamp))
     }
 
-    /// `attestation.data`: of intoto entries, up to Rekor v1's own limit.
+    /// `attestation.data`: of intoto and cose entries, up to Rekor v1's own limit.
     fn attestation(
         &self,
         leaf: &[u8],
@@ -235,7 +235,8 @@ impl Found {
         let Ok(entry) = Entry::parse(leaf) else {
             return Ok(None);
         };
-        let (Some(sha256), "intoto") = (envelope, entry.kind()) else {
+        // Others keep none; so what is kept with them need not be read.
+        let (Some(sha256), "intoto" | "cose") = (envelope, entry.kind()) else {
             return Ok(None);
         };
         let store = &self.shard.log.store;
