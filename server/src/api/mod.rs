@@ -7,7 +7,7 @@ pub mod budget;
 pub mod cors;
 pub mod errors;
 pub mod grpc;
-mod home;
+pub mod home;
 pub mod metered;
 pub mod native;
 mod negotiate;
