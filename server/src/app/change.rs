@@ -121,6 +121,12 @@ impl App {
         }
         // What could be refused is, before the log ends for ever.
         self.place(&to)?;
+        if self.service.log(Some(&to.name)).is_ok() {
+            return Err(Reject::malformed(
+                "a name that no log of this server has",
+                to.name.to_string(),
+            ));
+        }
         self.service.freeze_for(from, &to.name).await?;
         let frozen = LogInfoJson::from(self.service.log(Some(from))?.info());
         let added = self.add(to).await.map_err(|reject| {

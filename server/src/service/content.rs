@@ -181,12 +181,11 @@ fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache) -> Result<Checked, Re
         let kind = error.refusal();
         refusal_of(kind, Rejected::Entry(error).to_string())
     })?;
-    let envelope = entry.envelope().map(str::as_bytes);
-    let envelope = envelope.map(Bytes::copy_from_slice);
-    checked_rekor_v1(entry, envelope)
+    checked_rekor_v1(entry, None)
 }
 
-fn checked_rekor_v1(entry: VerifiedEntry, envelope: Option<Bytes>) -> Result<Checked, Reject> {
+/// What is kept is the envelope as it was submitted, or else the one that the entry came with.
+fn checked_rekor_v1(entry: VerifiedEntry, submitted: Option<Bytes>) -> Result<Checked, Reject> {
     let keys = entry.index_keys();
     let keys = keys.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
     if keys.len() > MAX_ENTRY_TERMS {
@@ -198,9 +197,10 @@ fn checked_rekor_v1(entry: VerifiedEntry, envelope: Option<Bytes>) -> Result<Che
     }
     let term = |key: &String| Term::new(Term::REKOR_V1_INDEX_KEY, key);
     let terms = keys.iter().map(term).collect();
+    let parts = entry.into_parts();
     Ok(Checked {
-        entries: vec![(entry.into_parts().canonical, terms)],
-        envelope,
+        entries: vec![(parts.canonical, terms)],
+        envelope: submitted.or_else(|| parts.envelope.map(Bytes::from)),
     })
 }
 

@@ -291,6 +291,15 @@ async fn indexes_go_on_over_shards_and_old_ones_stay() {
     for number in 0..3 {
         ids.push(one(&post(&server, ENTRIES, &proposed(number)).await));
     }
+    let taken = Change::Rotate {
+        from: name("rekor-v1"),
+        to: new_log("rekor-v2"),
+    };
+    let refused = server.server.app().change(taken).await.unwrap_err();
+    assert!(
+        refused.message.contains("that no log of this server has"),
+        "{refused}"
+    );
     let rotate = Change::Rotate {
         from: name("rekor-v1"),
         to: new_log("rekor-v1-2"),
