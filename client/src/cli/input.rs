@@ -131,7 +131,7 @@ pub(crate) fn expected_leaves(
 
 /// The hashes of all leaves that an envelope or bundle may have become, whatever the dialect of the log.
 pub(crate) fn possible_leaves(
-    envelope: &[u8],
+    envelope: &Bytes,
     materials: &[VerifierMaterial],
 ) -> Result<Vec<Hash>, CliError> {
     let mut leaves = rekor_v2_leaves(envelope, materials)?;
@@ -144,7 +144,7 @@ fn cannot_rebuild(error: &dyn std::fmt::Display) -> CliError {
 }
 
 /// The hash of the `dsse 0.0.1` leaf of an envelope, or the `hashedrekord 0.0.1` leaf of another bundle.
-fn rekor_v1_leaf(envelope: &[u8], materials: &[VerifierMaterial]) -> Result<Hash, CliError> {
+fn rekor_v1_leaf(envelope: &Bytes, materials: &[VerifierMaterial]) -> Result<Hash, CliError> {
     let entry = v1::entry_from_submission(envelope, materials).map_err(|e| cannot_rebuild(&e))?;
     Ok(entry.into_parts().canonical.leaf_hash())
 }
