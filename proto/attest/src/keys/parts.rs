@@ -67,7 +67,6 @@ impl PublicKey {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as map_err passes it")]
 fn refused(error: der::Error) -> KeyError {
     KeyError::Spki {
         found: error.to_string(),

@@ -1,11 +1,11 @@
-//! Keys of a rekord in its formats, and what verifies by them: `x509`, `minisign`, `ssh`.
+//! Keys of a rekord in its formats, and what verifies by them: `x509`, `minisign`, `ssh`, `pgp`.
 
 use treering_attest::{DigestAlgorithm, verify};
 
 use super::pem::MAX_PEM;
 use super::refused::{KeyRefused, RefusedEntry};
 use super::verifier::{Keys, Verifier};
-use super::{minisign, ssh};
+use super::{minisign, openpgp, ssh};
 
 /// The format of the other kinds.
 pub(super) const X509: &str = "x509";
@@ -16,6 +16,7 @@ pub(super) enum Key {
     X509(Verifier),
     Minisign(minisign::Key),
     Ssh(ssh::Key),
+    Pgp(openpgp::Key),
 }
 
 impl Key {
@@ -27,6 +28,7 @@ impl Key {
             X509 => keys.parse(bytes).map(Self::X509).map_err(key_refused),
             minisign::FORMAT => minisign::Key::parse(bytes).map(Self::Minisign),
             ssh::FORMAT => ssh::Key::parse(bytes).map(Self::Ssh),
+            openpgp::FORMAT => openpgp::Key::parse(bytes).map(Self::Pgp),
             other => Err(RefusedEntry::Format {
                 found: other.to_owned(),
             }),
@@ -39,6 +41,7 @@ impl Key {
             Self::X509(verifier) => verifier.canonical_pem().as_bytes().to_vec(),
             Self::Minisign(key) => key.canonical().into_bytes(),
             Self::Ssh(key) => key.canonical().into_bytes(),
+            Self::Pgp(key) => key.canonical().into_bytes(),
         }
     }
 
@@ -60,6 +63,7 @@ impl Key {
             }
             Self::Minisign(key) => Ok(key.verify(content, signature)?.into_bytes()),
             Self::Ssh(key) => Ok(key.verify(content, signature)?.into_bytes()),
+            Self::Pgp(key) => key.verify(content, signature),
         }
     }
 
@@ -67,7 +71,7 @@ impl Key {
     pub(super) fn into_verifier(self) -> Option<Verifier> {
         match self {
             Self::X509(verifier) => Some(verifier),
-            Self::Minisign(_) | Self::Ssh(_) => None,
+            Self::Minisign(_) | Self::Ssh(_) | Self::Pgp(_) => None,
         }
     }
 }

@@ -22,6 +22,8 @@ mod json;
 pub mod log_key;
 mod member;
 mod minisign;
+mod openpgp;
+mod openpgp_armor;
 mod pem;
 pub mod proposed;
 pub mod query;

@@ -130,6 +130,14 @@ pub enum RefusedEntry {
         /// What is not there.
         expected: &'static str,
     },
+    /// A signature that none of the keys of its format has made.
+    #[error(
+        "verifying signature: expected a {format} signature that verifies by the key, found one that does not"
+    )]
+    DetachedSignature {
+        /// The format.
+        format: &'static str,
+    },
     /// Bytes that are no COSE message, or not one that its key can have signed.
     #[error("expected a cose sign1 message with {expected}, found something else there")]
     Cose {
@@ -268,6 +276,7 @@ impl RefusedEntry {
             | Self::NotAllowed { .. } => Refusal::Unsupported,
             Self::Timestamp(error) => timestamp(error),
             Self::EmptySignature
+            | Self::DetachedSignature { .. }
             | Self::Chain(_)
             | Self::Signature(_)
             | Self::UnusedVerifier { .. }

@@ -163,7 +163,7 @@ impl Query {
 }
 
 /// An address without a display name: upstream takes one with, and finds nothing by it.
-fn is_email(text: &str) -> bool {
+pub(super) fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };
