@@ -150,7 +150,7 @@ fn leaves_in_other_bytes_or_of_other_kinds_are_not_read() {
         Entry::parse(spaced.as_bytes()),
         Err(EntryError::NotCanonical)
     );
-    let other = text.replacen("hashedrekord", "cose", 1);
+    let other = text.replacen("hashedrekord", "jar", 1);
     assert!(matches!(
         Entry::parse(other.as_bytes()),
         Err(EntryError::Kind { .. })
@@ -325,7 +325,9 @@ fn the_registry_names_every_kind_once() {
             ("dsse", "0.0.1"),
             ("intoto", "0.0.1"),
             ("intoto", "0.0.2"),
-            ("rekord", "0.0.1")
+            ("rekord", "0.0.1"),
+            ("rfc3161", "0.0.1"),
+            ("cose", "0.0.1")
         ]
     );
 }
