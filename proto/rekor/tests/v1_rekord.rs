@@ -203,3 +203,16 @@ fn keys_of_pgp_that_lack_something_are_refused() {
         }
     }
 }
+
+#[test]
+fn a_key_and_signature_of_upstream_are_taken() {
+    let body = include_bytes!("vectors/rekord/upstream.json");
+    let entry = ProposedEntry::parse(body).unwrap().verify(&Uncached);
+    let entry = entry.unwrap();
+    let plain = canonical(&entry);
+    let armored = String::from_utf8(decode(&plain.signature)).unwrap();
+    assert!(armored.starts_with("-----BEGIN PGP SIGNATURE-----\n\n"));
+    assert!(armored.ends_with("\n-----END PGP SIGNATURE-----"));
+    let keys = entry.index_keys().unwrap();
+    assert!(keys.iter().any(|key| key.contains('@')), "{keys:?}");
+}
