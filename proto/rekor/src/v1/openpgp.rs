@@ -1,5 +1,7 @@
 //! OpenPGP keys and detached signatures. rPGP parses and verifies; what a leaf holds is written here, as upstream writes it.
 
+use std::ops::RangeInclusive;
+
 use ::pgp::crypto::hash::HashAlgorithm;
 use ::pgp::crypto::public_key::PublicKeyAlgorithm;
 use ::pgp::packet::{
@@ -16,8 +18,8 @@ pub(super) const FORMAT: &str = "pgp";
 const BEGIN: &[u8] = b"-----BEGIN PGP";
 const KEY_LABEL: &str = "PGP PUBLIC KEY BLOCK";
 const SIGNATURE_LABEL: &str = "PGP SIGNATURE";
-/// Bits of an RSA modulus, as upstream counts them.
-const MIN_RSA_BITS: u16 = 2047;
+/// Bits of an RSA modulus: from where upstream takes them, to where envelopes' keys end.
+const RSA_BITS: RangeInclusive<u16> = 2047..=8192;
 const USER_ID: u8 = 13;
 /// Packets that carry nothing: marker and padding.
 const EMPTY: [u8; 2] = [10, 21];
@@ -93,7 +95,7 @@ impl Key {
         };
         if !verifies(&primary, first) {
             return Err(malformed(
-                "a key of version 4 of ecdsa, eddsa or 2048 bits of rsa",
+                "a key of version 4 of ecdsa, eddsa or 2047 to 8192 bits of rsa",
             ));
         }
         first.push(&mut self.canonical);
@@ -234,7 +236,7 @@ fn verifies(key: &impl KeyDetails, packet: &Packet<'_>) -> bool {
     };
     match key.algorithm() {
         PublicKeyAlgorithm::RSA | PublicKeyAlgorithm::RSASign => {
-            u16::from_be_bytes([high, low]) >= MIN_RSA_BITS
+            RSA_BITS.contains(&u16::from_be_bytes([high, low]))
         }
         PublicKeyAlgorithm::ECDSA
         | PublicKeyAlgorithm::EdDSALegacy
