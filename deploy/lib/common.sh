@@ -31,7 +31,12 @@ need_packages() {
   command -v apt-get >/dev/null || die "missing: ${missing[*]} (this is not Debian; install them by hand)"
   local sudo=; [ "$(id -u)" -eq 0 ] || sudo=sudo
   say "installing ${missing[*]}"
-  $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # One at a time: the scripts may run side by side.
+  (
+    flock 8
+    $sudo apt-get -o DPkg::Lock::Timeout=600 update -qq
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  ) 8>"$cache/apt.lock"
 }
 
 # What the build needs beside Rust and a C compiler: libclang for the RocksDB bindings, clang to compile RocksDB itself.

@@ -150,7 +150,7 @@ impl App {
         };
         let store: Arc<dyn Store> = Arc::new(RocksStore::open(root, &options)?);
         let envelopes = EnvelopeFiles::open(root)?.with_reserve(config.limits.disk_reserve_bytes);
-        let keys = directory.keys();
+        let (keys, ecdsa_keys) = (directory.keys(), directory.keys());
         let service = Service::open(ServiceParts {
             store: Arc::clone(&store),
             envelopes: Arc::new(envelopes),
@@ -159,6 +159,9 @@ impl App {
             limits: config.limits.clone(),
             metrics: Arc::clone(&metrics),
             keys: Box::new(move |log| keys::load(&keys, log).map_err(|error| error.to_string())),
+            ecdsa_keys: Box::new(move |log| {
+                keys::ecdsa::load(&ecdsa_keys, log).map_err(|error| error.to_string())
+            }),
             free_disk: free_disk(root),
             verify_workers: config.storage.verify_workers,
         })?;
@@ -261,11 +264,12 @@ impl App {
     fn refresh_trust(&self) -> Result<(), AppError> {
         let config = self.config.lock().clone();
         let handles = self.service.handles();
-        let vkey = |name: &LogName| {
+        let keys = |name: &LogName| {
             let handle = handles.iter().find(|handle| handle.name() == name)?;
-            VerifierKey::parse(handle.vkey()).ok()
+            let rekor_v1 = handle.rekor_v1().map(|v1| v1.log_key().clone());
+            Some((VerifierKey::parse(handle.vkey()).ok()?, rekor_v1))
         };
-        let logs = TrustedLog::list(&self.store.events()?, &config, vkey);
+        let logs = TrustedLog::list(&self.store.events()?, &config, keys);
         let trust = Trust::new(&logs, &config.operator, &self.services);
         let written = trust.write(self.directory.root());
         self.trust.store(Arc::new(trust));

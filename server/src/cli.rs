@@ -137,6 +137,9 @@ pub struct NewLogArgs {
     #[arg(long, value_parser = log_name)]
     pub name: LogName,
     /// What its leaves are
+    ///
+    /// rekor-v2: hashedrekord entries, for cosign v3 and other new clients. rekor-v1: whole attestations too, found by what they are
+    /// about, for Tekton Chains and older clients.
     #[arg(long, value_parser = dialect, default_value = "rekor-v2")]
     pub dialect: Dialect,
     /// Where clients will reach it; a rekor-v2 log needs a host of its own

@@ -1,5 +1,7 @@
 //! The checkpoint keys: one Ed25519 key for each log, in `DIR/keys/NAME.pem` (PKCS#8), readable by nobody else.
 
+pub mod ecdsa;
+
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use crate::files;
 
 /// The longest key file that is read, in bytes; one has 119.
 const MAX_FILE_BYTES: u64 = 4096;
+
+const WANTED: &str = "an Ed25519 key as PKCS#8 in PEM";
 
 /// Why there is no key. Says nothing about its bytes.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +41,12 @@ pub enum KeyError {
         found: u32,
     },
     /// The file holds something else.
-    #[error("key {path}: expected an Ed25519 key as PKCS#8 in PEM, found something else")]
+    #[error("key {path}: expected {expected}, found something else")]
     Format {
         /// The file.
         path: PathBuf,
+        /// What it should hold.
+        expected: &'static str,
     },
     /// The system gives no random bytes.
     #[error("no random bytes for a key: {0}")]
@@ -74,7 +80,10 @@ pub fn create(keys: &Path, log: &LogName) -> Result<SigningKey, KeyError> {
         public_key: None,
     }
     .to_pkcs8_pem(LineEnding::LF)
-    .map_err(|_| KeyError::Format { path: path.clone() })?;
+    .map_err(|_| KeyError::Format {
+        path: path.clone(),
+        expected: WANTED,
+    })?;
     files::create(&path, pem.as_bytes(), files::SECRET)
         .map_err(|source| KeyError::File { path, source })?;
     Ok(key)
@@ -86,6 +95,16 @@ pub fn create(keys: &Path, log: &LogName) -> Result<SigningKey, KeyError> {
 /// If it is not there, not private, or not a key.
 pub fn load(keys: &Path, log: &LogName) -> Result<SigningKey, KeyError> {
     let path = path(keys, log);
+    let pem = read_private(&path, WANTED)?;
+    SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeyError::Format {
+        path,
+        expected: WANTED,
+    })
+}
+
+/// The text of a key's file, which nobody else may read.
+fn read_private(path: &Path, expected: &'static str) -> Result<Zeroizing<String>, KeyError> {
+    let path = path.to_owned();
     let file = |source| KeyError::File {
         path: path.clone(),
         source,
@@ -96,10 +115,11 @@ pub fn load(keys: &Path, log: &LogName) -> Result<SigningKey, KeyError> {
         return Err(KeyError::Mode { path, found });
     }
     if metadata.len() > MAX_FILE_BYTES {
-        return Err(KeyError::Format { path });
+        return Err(KeyError::Format { path, expected });
     }
-    let pem = Zeroizing::new(std::fs::read_to_string(&path).map_err(file)?);
-    SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeyError::Format { path })
+    Ok(Zeroizing::new(
+        std::fs::read_to_string(&path).map_err(file)?,
+    ))
 }
 
 #[cfg(test)]

@@ -16,7 +16,9 @@ use bytes::Bytes;
 use ed25519_dalek::pkcs8::EncodePublicKey as _;
 use serde_json::{Value, json};
 use treering_api::log::{Dialect, LogName};
+use treering_rekor::v1::LogKey;
 use treering_storage::Event;
+use treering_tlog::Hash;
 use treering_tlog::note::VerifierKey;
 
 pub use services::{Service, Services};
@@ -28,6 +30,10 @@ use crate::files;
 pub const TRUSTED_ROOT: &str = "trusted_root.json";
 /// The name of the signing configuration.
 pub const SIGNING_CONFIG: &str = "signing_config.json";
+/// The name of the signing configuration of clients that need Rekor v1.
+pub const SIGNING_CONFIG_V1: &str = "signing_config.rekor-v1.json";
+/// What follows the name of a rekor-v1 log in the name of the file with the key of its timestamps, as PEM.
+pub const PUBLIC_KEY_SUFFIX: &str = ".pub";
 /// What follows a log's name in the name of the file with its vkey.
 pub const VKEY_SUFFIX: &str = ".vkey";
 
@@ -40,6 +46,8 @@ pub struct TrustedLog {
     pub dialect: Dialect,
     /// Its checkpoint key.
     pub vkey: VerifierKey,
+    /// The key of Rekor v1's timestamps and checkpoints, of a log of that dialect.
+    pub rekor_v1_key: Option<LogKey>,
     /// Where clients reach its API.
     pub url: ServerUrl,
     /// When it was added, in seconds since the Unix epoch.
@@ -49,12 +57,12 @@ pub struct TrustedLog {
 }
 
 impl TrustedLog {
-    /// The logs that the events describe, with the keys that `vkey` knows by name.
+    /// The logs that the events describe, with the keys that `keys` knows by name.
     #[must_use]
     pub fn list(
         events: &[Event],
         config: &Config,
-        vkey: impl Fn(&LogName) -> Option<VerifierKey>,
+        keys: impl Fn(&LogName) -> Option<(VerifierKey, Option<LogKey>)>,
     ) -> Vec<Self> {
         let added = events.iter().filter_map(|event| match event {
             Event::LogAdded {
@@ -75,9 +83,11 @@ impl TrustedLog {
         added
             .filter_map(|(id, name, dialect, created)| {
                 let name = LogName::new(name).ok()?;
+                let (vkey, rekor_v1_key) = keys(&name)?;
                 Some(Self {
                     dialect: Dialect::parse(dialect)?,
-                    vkey: vkey(&name)?,
+                    vkey,
+                    rekor_v1_key,
                     url: config.url_of(&name).clone(),
                     start: *created,
                     end: frozen_at(id),
@@ -104,11 +114,21 @@ impl Trust {
             SIGNING_CONFIG.to_owned(),
             text(&signing_config(logs, operator, services)),
         );
+        if logs.iter().any(|log| log.dialect == Dialect::RekorV1) {
+            let config = signing_config_of(logs, Dialect::RekorV1, operator, services);
+            files.insert(SIGNING_CONFIG_V1.to_owned(), text(&config));
+        }
         for log in logs {
             files.insert(
                 format!("{}{VKEY_SUFFIX}", log.name),
                 Bytes::from(format!("{}\n", log.vkey)),
             );
+            if let Some(key) = &log.rekor_v1_key {
+                files.insert(
+                    format!("{}{PUBLIC_KEY_SUFFIX}", log.name),
+                    key.to_pem().into(),
+                );
+            }
         }
         Self { files }
     }
@@ -138,24 +158,23 @@ fn text(value: &Value) -> Bytes {
     Bytes::from(format!("{value:#}\n"))
 }
 
-/// The logs whose API is Rekor v2's: only these belong into Sigstore's files.
-fn rekor_v2(logs: &[TrustedLog]) -> impl Iterator<Item = &TrustedLog> {
-    logs.iter().filter(|log| log.dialect == Dialect::RekorV2)
-}
-
 fn trusted_root(logs: &[TrustedLog], services: &Services) -> Value {
     // sigstore-python demands certificateAuthorities and ctlogs, though they be empty.
     json!({
         "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-        "tlogs": rekor_v2(logs).map(tlog).collect::<Vec<_>>(),
+        "tlogs": logs.iter().filter_map(tlog).collect::<Vec<_>>(),
         "certificateAuthorities": services.certificate_authorities,
         "ctlogs": services.ctlogs,
         "timestampAuthorities": services.timestamp_authorities,
     })
 }
 
-fn tlog(log: &TrustedLog) -> Value {
-    json!({
+/// None of a rekor-v1 log whose key is not known: nobody could verify its timestamps.
+fn tlog(log: &TrustedLog) -> Option<Value> {
+    if log.dialect == Dialect::RekorV1 {
+        return log.rekor_v1_key.as_ref().map(|key| rekor_v1_tlog(log, key));
+    }
+    Some(json!({
         "baseUrl": log.url.to_string(),
         "hashAlgorithm": "SHA2_256",
         "publicKey": {
@@ -166,6 +185,20 @@ fn tlog(log: &TrustedLog) -> Value {
         // The whole hash that the note's key id is the beginning of; `checkpointKeyId` is left out, for sigstore-js
         // prefers it and compares it in full.
         "logId": { "keyId": STANDARD.encode(log.vkey.full_id()) },
+    }))
+}
+
+/// The key of its timestamps and checkpoints, by its own hash.
+fn rekor_v1_tlog(log: &TrustedLog, key: &LogKey) -> Value {
+    json!({
+        "baseUrl": log.url.to_string(),
+        "hashAlgorithm": "SHA2_256",
+        "publicKey": {
+            "rawBytes": STANDARD.encode(key.spki_der()),
+            "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+            "validFor": valid_for(log.start, log.end),
+        },
+        "logId": { "keyId": STANDARD.encode(Hash::of(key.spki_der()).as_bytes()) },
     })
 }
 
@@ -183,12 +216,28 @@ fn spki(vkey: &VerifierKey) -> Vec<u8> {
 }
 
 fn signing_config(logs: &[TrustedLog], operator: &str, services: &Services) -> Value {
-    let active = rekor_v2(logs).filter(|log| log.end.is_none());
+    signing_config_of(logs, Dialect::RekorV2, operator, services)
+}
+
+/// Of the logs of one dialect only: clients that find both under one operator take the newer API.
+fn signing_config_of(
+    logs: &[TrustedLog],
+    dialect: Dialect,
+    operator: &str,
+    services: &Services,
+) -> Value {
+    let version = match dialect {
+        Dialect::RekorV1 => 1,
+        Dialect::RekorV2 => 2,
+    };
+    let active = logs
+        .iter()
+        .filter(|log| log.end.is_none() && log.dialect == dialect);
     let urls: Vec<Value> = active
         .map(|log| {
             json!({
                 "url": log.url.to_string(),
-                "majorApiVersion": 2,
+                "majorApiVersion": version,
                 "validFor": valid_for(log.start, None),
                 "operator": operator,
             })

@@ -1,6 +1,7 @@
 //! Fills a store and prints, for each tenth of the way, what an entry costs, and the memory and disk it has taken.
 //!
-//! `cargo bench -p treering-storage --bench fill -- 10000000 512`: entries, and entries in a batch.
+//! `cargo bench -p treering-storage --bench fill -- 10000000 512 5`: entries, entries in a batch, and terms an entry.
+//! One of an entry's terms is shared by a thousand entries, the others are its own.
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
 
@@ -9,7 +10,8 @@ mod support;
 use std::time::Instant;
 
 use treering_storage::rocks::{RocksOptions, RocksStore};
-use treering_storage::{Edge, Journal, LogId, View, apply};
+use treering_storage::{Edge, Journal, LogId, Staged, Term, View, apply, keys};
+use treering_tlog::LeafIndex;
 
 const LOG: LogId = LogId(1);
 
@@ -19,6 +21,7 @@ fn main() {
         .filter_map(|arg| arg.parse::<usize>().ok());
     let entries = numbers.next().unwrap_or(200_000);
     let batch = numbers.next().unwrap_or(512);
+    let terms = numbers.next().unwrap_or(0);
     let dir = tempfile::tempdir().expect("a folder");
     let store = RocksStore::open(dir.path(), &RocksOptions::default()).expect("a store");
     let mut edge = Edge::new();
@@ -26,14 +29,15 @@ fn main() {
         "   entries  entries/s  us CPU/entry  bytes written/entry  slowest ms  RSS MB  disk MB"
     );
     for _ in 0..10 {
-        edge = tenth(&store, edge, entries / 10, batch);
+        edge = tenth(&store, edge, entries / 10, [batch, terms]);
     }
+    measure_terms(&store, edge.size().get() * terms as u64);
     reopen(store, &dir);
 }
 
 /// Commits that many entries, each looked up first as the server does, and prints a line.
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-fn tenth(store: &RocksStore, mut edge: Edge, entries: usize, batch: usize) -> Edge {
+fn tenth(store: &RocksStore, mut edge: Edge, entries: usize, [batch, terms]: [usize; 2]) -> Edge {
     let (cpu, written) = (cpu_us(), field("/proc/self/io", "write_bytes:"));
     let (mut busy, mut slowest) = (0.0, 0.0_f64);
     let batches = entries.div_ceil(batch);
@@ -46,7 +50,7 @@ fn tenth(store: &RocksStore, mut edge: Edge, entries: usize, batch: usize) -> Ed
             known.iter().all(Option::is_none),
             "no entry is known before"
         );
-        let staged = apply::stage(&edge, LOG, 0, fresh);
+        let staged = with_terms(apply::stage(&edge, LOG, 0, fresh), terms);
         store.commit(&staged).expect("a commit");
         let took = start.elapsed().as_secs_f64();
         edge = staged.edge;
@@ -65,6 +69,31 @@ fn tenth(store: &RocksStore, mut edge: Edge, entries: usize, batch: usize) -> Ed
         store.size_on_disk().expect("a size") >> 20,
     );
     edge
+}
+
+/// So many terms for each entry, hashed as the server does.
+fn with_terms(staged: Staged, count: usize) -> Staged {
+    let of = |index: u64, number: usize| match number {
+        0 => Term::new(1, &format!("shared {}", index / 1000)),
+        _ => Term::new(1, &format!("{index}:{number}")),
+    };
+    let indexes = staged.record.first.get()..staged.record.size().get();
+    let terms = indexes.flat_map(|index| {
+        let at = LeafIndex::new(index).expect("an index of the record");
+        (0..count).map(move |number| (of(index, number), at))
+    });
+    staged.with_terms(terms).expect("a few terms an entry")
+}
+
+/// The bytes that a term takes in the end.
+fn measure_terms(store: &RocksStore, rows: u64) {
+    if rows > 0 {
+        let bytes = store.compacted_bytes(keys::TERMS).expect("a merge");
+        println!(
+            "{rows} terms take {:.1} bytes each",
+            bytes as f64 / rows as f64
+        );
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]

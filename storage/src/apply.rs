@@ -1,9 +1,10 @@
 //! From a record to the rows of the view. Commit, recovery, followers, reindexing and fsck all come through here.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use treering_tlog::{Growth, Hash};
+use treering_tlog::{Growth, Hash, LeafIndex};
 
 use crate::record::RecordEntry;
+use crate::term::{TERMS_MAX, Term, TermsError};
 use crate::{Edge, LogId, Record, StoreError};
 
 /// The rows of the view that take computing. Those of entries, dedup, batch and envelopes stand in the record itself.
@@ -11,6 +12,9 @@ use crate::{Edge, LogId, Record, StoreError};
 pub struct Rows {
     /// Hash tiles that this batch fills: tile level, tile index, 8,192 bytes.
     pub tiles: Vec<(u8, u64, Bytes)>,
+    /// What the entries can be found by, sorted and each once. Empty until [`Staged::with_terms`]: only who knows the
+    /// dialect can tell the terms of a leaf.
+    pub terms: Vec<(Term, LeafIndex)>,
 }
 
 /// A record together with all that follows from it, ready to be committed. Only [`stage`] and [`restage`] make one.
@@ -25,6 +29,36 @@ pub struct Staged {
     pub edge: Edge,
     /// The nodes that it adds: enough to prove every new entry without storage.
     pub growth: Growth,
+}
+
+impl Staged {
+    /// The same with these terms of its entries, instead of those it had. A term that is given twice for an entry is
+    /// one row. Terms follow from the record and are not part of it: what a journal gives back has none.
+    ///
+    /// How many terms an entry has is up to the caller, as long as a commit stays one bounded write.
+    ///
+    /// # Errors
+    /// [`TermsError`]: more than [`TERMS_MAX`], or one of an entry that is not in the record.
+    pub fn with_terms(
+        mut self,
+        terms: impl IntoIterator<Item = (Term, LeafIndex)>,
+    ) -> Result<Self, TermsError> {
+        let (first, size) = (self.record.first, self.record.size());
+        let rows = &mut self.rows.terms;
+        rows.clear();
+        for (term, index) in terms {
+            if index < first || !size.contains(index) {
+                return Err(TermsError::Outside { index, first, size });
+            }
+            if rows.len() == TERMS_MAX {
+                return Err(TermsError::TooMany { limit: TERMS_MAX });
+            }
+            rows.push((term, index));
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        Ok(self)
+    }
 }
 
 /// Puts `entries` behind `edge`. Pure: nothing is written, nothing can fail.
@@ -90,4 +124,53 @@ fn tile_bytes(hashes: &[Hash]) -> Bytes {
         bytes.put_slice(hash.as_bytes());
     }
     bytes.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(index: u64) -> LeafIndex {
+        LeafIndex::new(index).unwrap()
+    }
+
+    /// Entries 3 and 4.
+    fn staged() -> Staged {
+        let entry = |leaf: &'static [u8]| RecordEntry::new(Bytes::from_static(leaf), None);
+        let before = stage(
+            &Edge::new(),
+            LogId(0),
+            0,
+            [b"0", b"1", b"2"].map(|leaf| entry(leaf)).into(),
+        );
+        stage(&before.edge, LogId(0), 0, vec![entry(b"3"), entry(b"4")])
+    }
+
+    #[test]
+    fn terms_are_sorted_and_each_is_one_row() {
+        let (a, b) = (Term::from_bytes([1; 16]), Term::from_bytes([2; 16]));
+        let given = [(b, at(3)), (a, at(4)), (b, at(3)), (a, at(3))];
+        let staged = staged().with_terms([(b, at(4))]).unwrap();
+        let staged = staged.with_terms(given).unwrap();
+        assert_eq!(staged.rows.terms, [(a, at(3)), (a, at(4)), (b, at(3))]);
+        let again = Record::decode(&staged.record.encode()).unwrap();
+        assert_eq!(again, staged.record, "terms are not part of it");
+    }
+
+    #[test]
+    fn only_a_bounded_number_of_terms_of_the_own_entries_is_taken() {
+        let term = Term::from_bytes([1; 16]);
+        let (first, size) = (at(3), at(5).as_size_before());
+        for index in [at(2), at(5)] {
+            let error = staged().with_terms([(term, index)]).unwrap_err();
+            assert_eq!(error, TermsError::Outside { index, first, size });
+        }
+        let many = |count| std::iter::repeat_n((term, at(4)), count);
+        assert_eq!(
+            staged().with_terms(many(TERMS_MAX)).unwrap().rows.terms,
+            [(term, at(4))]
+        );
+        let error = staged().with_terms(many(TERMS_MAX + 1)).unwrap_err();
+        assert_eq!(error, TermsError::TooMany { limit: TERMS_MAX });
+    }
 }

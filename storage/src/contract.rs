@@ -4,10 +4,12 @@
 mod checks;
 mod model;
 mod races;
+mod terms;
+mod timestamps;
 
 use crate::Store;
 
-pub use model::{Model, entries};
+pub use model::{Model, entries, terms};
 
 /// A store under test that can be closed and opened again, losing nothing that was acknowledged.
 pub trait Subject {
@@ -88,7 +90,15 @@ const CHECKS: &[(&str, Check)] = &[
     ("dedup", checks::dedup),
     ("envelopes", checks::envelopes),
     ("events", checks::events),
+    ("pages of a term", terms::pages),
+    ("terms of two logs and classes", terms::apart),
+    ("terms of a refused record", terms::refused),
+    ("terms that are rebuilt", terms::rebuilt),
+    ("the first timestamp stays", timestamps::first_stays),
+    ("timestamps that are refused", timestamps::refused),
+    ("many timestamps", timestamps::many),
     ("a race of writers", races::writers),
     ("a race of events", races::events),
+    ("a race of timestamps", races::timestamps),
     ("readers beside a writer", races::readers),
 ];

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use treering_tlog::{Hash, LeafIndex};
 
 use crate::{
-    BatchRow, CommitError, EntryRow, Event, Head, Journal, LogId, Record, Staged, Store,
-    StoreError, View,
+    BatchRow, CommitError, EntryRow, Event, Head, Journal, LogId, Order, Record, Staged, Store,
+    StoreError, Term, View,
 };
 
 /// How a commit fails.
@@ -40,6 +40,7 @@ struct State {
     commit: Plan,
     event: Plan,
     reads_fail: bool,
+    late_rows_fail: bool,
     counts: Counts,
 }
 
@@ -62,7 +63,7 @@ pub struct Counts {
     pub commits: u64,
     /// Calls of `append_event`.
     pub events: u64,
-    /// Calls of everything else but `apply`.
+    /// Calls of everything else but `apply` and what [`Faulty::fail_late_rows`] fails.
     pub reads: u64,
 }
 
@@ -100,6 +101,11 @@ impl<S: Store> Faulty<S> {
         self.state.lock().reads_fail = fail;
     }
 
+    /// Whether `put_terms`, `keep_timestamps` and `flush` are `Unavailable` from now on, and write nothing.
+    pub fn fail_late_rows(&self, fail: bool) {
+        self.state.lock().late_rows_fail = fail;
+    }
+
     /// No faults from now on.
     pub fn heal(&self) {
         let mut state = self.state.lock();
@@ -134,6 +140,14 @@ impl<S: Store> Faulty<S> {
         state.counts.reads += 1;
         match state.reads_fail {
             true => Err(StoreError::unavailable("injected", "reads fail")),
+            false => Ok(&self.inner),
+        }
+    }
+
+    /// The inner store, unless writing rows after their record is to fail.
+    fn late_rows(&self) -> Result<&S, StoreError> {
+        match self.state.lock().late_rows_fail {
+            true => Err(StoreError::unavailable("injected", "late rows fail")),
             false => Ok(&self.inner),
         }
     }
@@ -209,5 +223,40 @@ impl<S: Store> View for Faulty<S> {
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.read()?.size_on_disk()
+    }
+
+    fn find(
+        &self,
+        log: LogId,
+        term: &Term,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, StoreError> {
+        self.read()?.find(log, term, order, limit)
+    }
+
+    fn put_terms(&self, log: LogId, terms: &[(Term, LeafIndex)]) -> Result<(), StoreError> {
+        self.late_rows()?.put_terms(log, terms)
+    }
+
+    fn keep_timestamps(
+        &self,
+        log: LogId,
+        timestamps: &[(LeafIndex, Bytes)],
+    ) -> Result<Vec<Bytes>, StoreError> {
+        self.late_rows()?.keep_timestamps(log, timestamps)
+    }
+
+    fn timestamps(
+        &self,
+        log: LogId,
+        from: LeafIndex,
+        count: usize,
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.read()?.timestamps(log, from, count)
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        self.late_rows()?.flush()
     }
 }

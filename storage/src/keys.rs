@@ -4,7 +4,7 @@
 
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
-use crate::{BatchRow, Head, LogId, StoreError};
+use crate::{BatchRow, Head, LogId, StoreError, Term};
 
 /// Column family: log -> [`Head`].
 pub const HEADS: &str = "heads";
@@ -20,9 +20,18 @@ pub const ENVELOPES: &str = "envelopes";
 pub const DEDUP: &str = "dedup";
 /// Column family: log, tile level, tile index -> 8,192 bytes.
 pub const TILES: &str = "tiles";
+/// Column family: term, log, index -> nothing.
+pub const TERMS: &str = "terms";
+/// Column family: log, index -> the signed entry timestamp that is given out.
+pub const TIMESTAMPS: &str = "timestamps";
 
 /// All column families, in the order in which they are opened.
-pub const ALL: [&str; 7] = [HEADS, EVENTS, BATCHES, ENTRIES, ENVELOPES, DEDUP, TILES];
+pub const ALL: [&str; 9] = [
+    HEADS, EVENTS, BATCHES, ENTRIES, ENVELOPES, DEDUP, TILES, TERMS, TIMESTAMPS,
+];
+
+/// Those that a database of an earlier version lacks until it is opened for writing.
+pub const LATER: [&str; 2] = [TERMS, TIMESTAMPS];
 
 /// Key of a row of [`HEADS`].
 #[must_use]
@@ -47,13 +56,13 @@ pub fn event(number: u64) -> [u8; 8] {
     number.to_be_bytes()
 }
 
-/// Key of a row of [`BATCHES`] (its first index) and of [`ENTRIES`] (its index).
+/// Key of a row of [`BATCHES`] (its first index), of [`ENTRIES`] and of [`TIMESTAMPS`] (its index).
 #[must_use]
 pub fn indexed(log: LogId, index: LeafIndex) -> [u8; 12] {
     join(&log.0.to_be_bytes(), &index.get().to_be_bytes())
 }
 
-/// The log and the index of a key of [`BATCHES`] or [`ENTRIES`].
+/// The log and the index of a key of [`BATCHES`], [`ENTRIES`] or [`TIMESTAMPS`].
 ///
 /// # Errors
 /// `Corrupt` if it is not twelve bytes, or not an index.
@@ -88,6 +97,29 @@ pub fn dedup(log: LogId, leaf_hash: &Hash) -> [u8; 36] {
 pub fn tile(log: LogId, level: u8, index: u64) -> [u8; 13] {
     let [a, b, c, d] = log.0.to_be_bytes();
     join(&[a, b, c, d, level], &index.to_be_bytes())
+}
+
+/// The bytes at the start of a key of [`TERMS`] that all entries of a log with that term share.
+pub const TERM_PREFIX_LEN: usize = Term::LEN + 4;
+
+/// Key of a row of [`TERMS`].
+#[must_use]
+pub fn term(term: &Term, log: LogId, index: LeafIndex) -> [u8; 28] {
+    join(term.as_bytes(), &indexed(log, index))
+}
+
+/// The parts of a key of [`TERMS`].
+///
+/// # Errors
+/// `Corrupt` if it is not 28 bytes, or does not end with an index.
+pub fn parse_term(key: &[u8]) -> Result<(Term, LogId, LeafIndex), StoreError> {
+    let parsed = key.split_first_chunk().and_then(|(term, rest)| {
+        let (log, index) = parse_indexed(rest).ok()?;
+        Some((Term::from_bytes(*term), log, index))
+    });
+    parsed.ok_or_else(|| {
+        StoreError::corrupt("key of a term", "term, log and index", hex::encode(key))
+    })
 }
 
 /// Value of a row of [`HEADS`]: size, root, integrated time.

@@ -3,6 +3,7 @@
 pub mod apply;
 #[cfg(any(test, feature = "test-util"))]
 pub mod contract;
+mod derived;
 pub mod directory;
 pub mod edge;
 pub mod envelopes;
@@ -15,6 +16,7 @@ pub mod published;
 pub mod record;
 #[cfg(feature = "rocksdb")]
 pub mod rocks;
+pub mod term;
 mod tiles;
 
 use bytes::Bytes;
@@ -24,6 +26,7 @@ pub use apply::{Rows, Staged};
 pub use edge::Edge;
 pub use error::{CommitError, StoreError};
 pub use record::{Event, Record};
+pub use term::{Order, Term};
 
 /// The number of a log within its store: given once, in the event that adds the log, and never given again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -170,6 +173,89 @@ pub trait View: Send + Sync {
     /// # Errors
     /// `Unavailable`.
     fn size_on_disk(&self) -> Result<u64, StoreError>;
+
+    /// The entries of a log that have a term, in that order, at most `limit` and none beyond the head: those whose
+    /// record was staged with it, and those that [`put_terms`](Self::put_terms) was given. Takes time for what it
+    /// answers, however many more there are.
+    ///
+    /// # Errors
+    /// `Missing` if the store keeps no terms, so that nothing found never means nothing kept; `Corrupt` or
+    /// `Unavailable`.
+    fn find(
+        &self,
+        log: LogId,
+        term: &Term,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, StoreError> {
+        let _ = (log, term, order, limit);
+        Err(keeps_no("terms"))
+    }
+
+    /// Adds terms to entries that were committed before, for a rebuild of the view in chunks; what is there already
+    /// stays. In any order, as often as wanted, beside commits and readers. Durable only after
+    /// [`flush`](Self::flush): a crash before may lose any part of them. A failure leaves none or all of this call,
+    /// and the journal as it was.
+    ///
+    /// # Errors
+    /// `Refused` if an entry is not below the head, and `Full`: nothing was written. `Missing` or `Unavailable`.
+    fn put_terms(&self, log: LogId, terms: &[(Term, LeafIndex)]) -> Result<(), StoreError> {
+        let _ = (log, terms);
+        Err(keeps_no("terms"))
+    }
+
+    /// Keeps a signature over each of these entries (the signed entry timestamp of Rekor v1, at most
+    /// [`TIMESTAMP_LEN_MAX`] bytes), unless one is kept already: **the first one stays**. Returns in the same order
+    /// which ones are kept now; that is what to hand out. Of callers at the same time one is first, and all of them
+    /// are told which; no reader ever sees another one, as long as the store is open.
+    ///
+    /// A cache: not synced, and a crash may lose any of them, after which another one can be first. A failure keeps
+    /// nothing, and hinders neither commits nor the next call.
+    ///
+    /// # Errors
+    /// `Refused` if an entry is not below the head or a signature is too long, and `Full`: nothing was written.
+    /// `Missing` or `Unavailable`.
+    fn keep_timestamps(
+        &self,
+        log: LogId,
+        timestamps: &[(LeafIndex, Bytes)],
+    ) -> Result<Vec<Bytes>, StoreError> {
+        let _ = (log, timestamps);
+        Err(keeps_no("timestamps"))
+    }
+
+    /// What is kept for the entries from `from` on, one answer an entry, at most `count`; fewer at the end of the log.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Unavailable`.
+    fn timestamps(
+        &self,
+        log: LogId,
+        from: LeafIndex,
+        count: usize,
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let _ = (log, from, count);
+        Err(keeps_no("timestamps"))
+    }
+
+    /// Makes durable what [`put_terms`](Self::put_terms) and [`keep_timestamps`](Self::keep_timestamps) have written
+    /// before. Slow: call it at the end of a rebuild, not after each chunk.
+    ///
+    /// # Errors
+    /// `Missing` or `Unavailable`: some of it may not be durable; put it again.
+    fn flush(&self) -> Result<(), StoreError> {
+        Err(keeps_no("terms"))
+    }
+}
+
+/// The most bytes of a kept signature. An ECDSA signature in DER takes at most 72 on P-256, an RSA one 512.
+pub const TIMESTAMP_LEN_MAX: usize = 1024;
+
+/// The answer of a view that was written before there was such a thing to ask.
+fn keeps_no(what: &str) -> StoreError {
+    StoreError::Missing {
+        what: format!("the part of the view that keeps {what}"),
+    }
 }
 
 /// A journal with its view: what the server is built on.

@@ -2,8 +2,8 @@
 //!
 //! A clone shares the state, so dropping a store and going on with its clone is a restart that loses nothing.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use treering_tlog::{Hash, LeafIndex, TreeSize};
 use crate::envelopes::EnvelopeFiles;
 use crate::record::{EnvelopeRef, RecordEntry};
 use crate::{
-    BatchRow, CommitError, EntryRow, Event, Head, Journal, LogId, Record, Staged, StoreError, View,
-    tiles,
+    BatchRow, CommitError, EntryRow, Event, Head, Journal, LogId, Order, Record, Staged,
+    StoreError, Term, View, derived, tiles,
 };
 
 /// A store in memory. It panics where a caller breaks what the contract asks of callers: a row that changes, a leaf
@@ -41,6 +41,8 @@ struct Log {
     entries: BTreeMap<LeafIndex, EntryRow>,
     dedup: BTreeMap<Hash, LeafIndex>,
     tiles: BTreeMap<(u8, u64), Bytes>,
+    terms: BTreeSet<(Term, LeafIndex)>,
+    timestamps: BTreeMap<LeafIndex, Bytes>,
 }
 
 impl MemoryStore {
@@ -111,8 +113,21 @@ impl Log {
         for (level, index, bytes) in &staged.rows.tiles {
             insert(&mut self.tiles, (*level, *index), bytes.clone());
         }
+        self.terms.extend(&staged.rows.terms);
         insert(&mut self.records, record.first, record.encode());
         insert(&mut self.batches, record.first, batch_row(record));
+    }
+
+    fn find(&self, term: Term, order: Order, limit: usize) -> Vec<LeafIndex> {
+        let Some((first, last)) = order.span(self.head().size) else {
+            return Vec::new();
+        };
+        let rows = self.terms.range((term, first)..=(term, last));
+        let rows = rows.map(|(_, index)| *index);
+        match order {
+            Order::OldestFrom(_) => rows.take(limit).collect(),
+            Order::NewestFrom(_) => rows.rev().take(limit).collect(),
+        }
     }
 }
 
@@ -245,6 +260,57 @@ impl View for MemoryStore {
             (None, Some(files)) => files.read(sha256),
             (inline, _) => Ok(inline),
         }
+    }
+
+    fn find(
+        &self,
+        log: LogId,
+        term: &Term,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, StoreError> {
+        Ok(self.log(log, |log| log.find(*term, order, limit)))
+    }
+
+    fn put_terms(&self, log: LogId, terms: &[(Term, LeafIndex)]) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        let rows = state.logs.entry(log).or_default();
+        derived::check_terms(log, rows.head().size, terms)?;
+        rows.terms.extend(terms);
+        Ok(())
+    }
+
+    fn keep_timestamps(
+        &self,
+        log: LogId,
+        timestamps: &[(LeafIndex, Bytes)],
+    ) -> Result<Vec<Bytes>, StoreError> {
+        let mut state = self.state.lock();
+        let rows = state.logs.entry(log).or_default();
+        derived::check_timestamps(log, rows.head().size, timestamps)?;
+        let keep = |(index, bytes): &(LeafIndex, Bytes)| {
+            let kept = rows.timestamps.entry(*index);
+            kept.or_insert_with(|| bytes.clone()).clone()
+        };
+        Ok(timestamps.iter().map(keep).collect())
+    }
+
+    fn timestamps(
+        &self,
+        log: LogId,
+        from: LeafIndex,
+        count: usize,
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        Ok(self.log(log, |log| {
+            let indexes = log.entries.range(from..).map(|(index, _)| index);
+            let kept = indexes.map(|index| log.timestamps.get(index).cloned());
+            kept.take(count).collect()
+        }))
+    }
+
+    /// Nothing: there is no medium.
+    fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {

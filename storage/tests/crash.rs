@@ -1,4 +1,5 @@
-//! kill -9 in the middle of commits: everything that was acknowledged is there, whole, and nothing in part.
+//! kill -9 in the middle of commits: everything that was acknowledged is there, whole, and nothing in part. What is
+//! kept beside the entries is as it was, or lost.
 //!
 //! The test runs itself as a child that commits without end and prints the size of each acknowledged record.
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
@@ -7,9 +8,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use treering_storage::contract::{Model, entries};
+use bytes::Bytes;
+use treering_storage::contract::{Model, entries, terms};
 use treering_storage::rocks::{RocksOptions, RocksStore};
-use treering_storage::{CommitError, Edge, Journal, LogId, View, apply};
+use treering_storage::{CommitError, Edge, Journal, LogId, Staged, View, apply};
 use treering_tlog::LeafIndex;
 
 const LOG: LogId = LogId(3);
@@ -49,13 +51,33 @@ fn commit_until_failure(store: &RocksStore) -> CommitError {
     loop {
         let first = edge.size().get();
         let count = 1 + usize::try_from(first % 700).unwrap();
-        let staged = apply::stage(&edge, LOG, first, entries(LOG, first, count));
+        let staged = staged(&edge, first, count);
         if let Err(error) = store.commit(&staged) {
             return error;
         }
         edge = staged.edge;
         println!("acknowledged {}", edge.size());
+        let fresh = (first..edge.size().get()).map(|index| (at(index), timestamp(index)));
+        store
+            .keep_timestamps(LOG, &fresh.collect::<Vec<_>>())
+            .unwrap();
     }
+}
+
+/// Entries with the terms that the model expects of them.
+fn staged(edge: &Edge, first: u64, count: usize) -> Staged {
+    let entries = entries(LOG, first, count);
+    let terms: Vec<_> = terms(at(first), &entries).collect();
+    let staged = apply::stage(edge, LOG, first, entries);
+    staged.with_terms(terms).unwrap()
+}
+
+fn timestamp(index: u64) -> Bytes {
+    format!("{index}: {}", "s".repeat(70)).into()
+}
+
+fn at(index: u64) -> LeafIndex {
+    LeafIndex::new(index).unwrap()
 }
 
 /// Small buffers, so that tables are written and merged while the child is killed.
@@ -81,6 +103,7 @@ fn acknowledged_records_survive_kill_9() {
         );
         // Its root is compared with the head's.
         Edge::load(&store, LOG, head).unwrap();
+        assert_kept_or_lost(&store);
         if round + 1 == ROUNDS {
             replay(&store);
         }
@@ -89,6 +112,18 @@ fn acknowledged_records_survive_kill_9() {
         acknowledged > 10_000,
         "the child got to commit: {acknowledged}"
     );
+}
+
+/// Timestamps that a crash has lost are not there, and no entry has that of another.
+fn assert_kept_or_lost(store: &RocksStore) {
+    let found = store.timestamps(LOG, LeafIndex::ZERO, usize::MAX).unwrap();
+    assert_eq!(found.len() as u64, store.head(LOG).unwrap().size.get());
+    for (index, kept) in (0..).zip(found) {
+        assert!(
+            kept.is_none() || kept == Some(timestamp(index)),
+            "{index}: {kept:?}"
+        );
+    }
 }
 
 /// Starts a child, waits for so many acknowledgements, kills it, and returns the last size that it has printed.

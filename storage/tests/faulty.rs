@@ -3,8 +3,8 @@
 use treering_storage::contract::Model;
 use treering_storage::faulty::{Counts, Fault, Faulty};
 use treering_storage::memory::MemoryStore;
-use treering_storage::{CommitError, Event, Journal, LogId, StoreError, View};
-use treering_tlog::{Hash, TreeSize};
+use treering_storage::{CommitError, Event, Journal, LogId, Order, StoreError, Term, View};
+use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 const LOG: LogId = LogId(1);
 
@@ -97,4 +97,34 @@ fn events_fail_by_themselves() {
     assert_eq!(store.events(), Ok(vec![event.clone()]));
     store.append_event(1, &event).unwrap();
     assert_eq!(store.counts().events, 3);
+}
+
+/// Rows that come after their record can fail without harm to the next commit, and without a trace.
+#[test]
+fn late_rows_fail_by_themselves() {
+    let store = Faulty::new(MemoryStore::new());
+    let mut model = Model::new(LOG);
+    let (term, first) = (Term::new(1, "late"), LeafIndex::ZERO);
+    let late = || {
+        let kept = store.keep_timestamps(LOG, &[(first, "signature".into())]);
+        let put = store.put_terms(LOG, &[(term, first)]);
+        [kept.map(|_| ()), put, store.flush()]
+    };
+    let found = || {
+        let found = store.find(LOG, &term, Order::OLDEST, 9).unwrap().len();
+        let kept = store.timestamps(LOG, first, 1).unwrap();
+        (found, kept.into_iter().flatten().count())
+    };
+    for fail in [true, false] {
+        store.fail_late_rows(fail);
+        let staged = model.stage(3);
+        store.commit(&staged).unwrap();
+        model.accept(&staged);
+        for result in late() {
+            let failed = matches!(result, Err(StoreError::Unavailable { .. }));
+            assert_eq!((failed, result.is_ok()), (fail, !fail), "{result:?}");
+        }
+        assert_eq!(found(), if fail { (0, 0) } else { (1, 1) });
+        model.check(&store);
+    }
 }

@@ -9,8 +9,8 @@ use treering_storage::contract::Model;
 use treering_storage::directory::{Directory, FORMAT};
 use treering_storage::published::{Published, PublishedFiles, check};
 use treering_storage::rocks::{RocksOptions, RocksStore};
-use treering_storage::{CommitError, Edge, Event, Journal, LogId, StoreError};
-use treering_tlog::Hash;
+use treering_storage::{CommitError, Edge, Event, Journal, LogId, StoreError, View};
+use treering_tlog::{Hash, LeafIndex};
 
 const LOG: LogId = LogId(1);
 const NAME: &str = "rekor-v1";
@@ -167,6 +167,36 @@ fn an_older_write_ahead_log_that_was_cut_or_removed_is_refused() {
         );
     }
     model.check(&RocksStore::open(dir.path(), &options).unwrap());
+}
+
+/// Timestamps go past the write-ahead log. They cannot outlive the entries they are of: writing them to a table starts a
+/// new log, and the older one is known to have been whole.
+#[test]
+fn a_write_ahead_log_that_was_cut_before_timestamps_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut model = Model::new(LOG);
+    let store = open(dir.path());
+    for count in [10, 300] {
+        let staged = model.stage(count);
+        store.commit(&staged).unwrap();
+        model.accept(&staged);
+    }
+    let last = LeafIndex::new(309).unwrap();
+    store
+        .keep_timestamps(LOG, &[(last, "signature".into())])
+        .unwrap();
+    store.flush().unwrap();
+    let copied = tempfile::tempdir().unwrap();
+    copy(dir.path(), copied.path());
+    let wal = last_wal(copied.path());
+    let len = wal.metadata().unwrap().len();
+    let wal = File::options().write(true).open(wal).unwrap();
+    wal.set_len(len - 200).unwrap();
+    let error = RocksStore::open(copied.path(), &RocksOptions::default()).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    drop(store);
+    let kept = open(dir.path()).timestamps(LOG, last, 1);
+    assert_eq!(kept, Ok(vec![Some("signature".into())]));
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod cors;
 pub mod errors;
 pub mod grpc;
+pub mod home;
 pub mod metered;
 pub mod native;
 mod negotiate;
@@ -14,6 +15,7 @@ pub mod observe;
 pub mod outgoing;
 pub mod paths;
 pub mod query;
+pub mod rekor_v1;
 pub mod rekor_v2;
 pub mod tiles;
 
@@ -89,7 +91,9 @@ pub fn router(app: Arc<App>, body_timeout: Duration) -> Router {
     let api = Api::new(Arc::clone(&app), body_timeout);
     let http = native::routes()
         .merge(tiles::routes())
+        .merge(home::routes())
         .merge(rekor_v2::rest::routes())
+        .merge(rekor_v1::routes())
         .with_state(api.clone());
     http.merge(grpc::routes(api))
         // After the merge: tonic's routes bring a fallback of their own that answers 200 to everything.

@@ -23,7 +23,9 @@ use super::body::Limit;
 use super::budget::owned;
 use super::errors::{Refusal, note};
 use super::query::{Query, missing};
-use crate::trust::{SIGNING_CONFIG, TRUSTED_ROOT, VKEY_SUFFIX};
+use crate::trust::{
+    PUBLIC_KEY_SUFFIX, SIGNING_CONFIG, SIGNING_CONFIG_V1, TRUSTED_ROOT, VKEY_SUFFIX,
+};
 
 type Answer<T = Response> = Result<T, Refusal>;
 
@@ -216,8 +218,11 @@ async fn openapi(uri: Uri) -> Answer {
 }
 
 async fn trust_file(State(api): State<Api>, uri: Uri, Path(file): Path<String>) -> Answer {
-    let known =
-        matches!(file.as_str(), TRUSTED_ROOT | SIGNING_CONFIG) || file.ends_with(VKEY_SUFFIX);
+    let known = matches!(
+        file.as_str(),
+        TRUSTED_ROOT | SIGNING_CONFIG | SIGNING_CONFIG_V1
+    ) || file.ends_with(VKEY_SUFFIX)
+        || file.ends_with(PUBLIC_KEY_SUFFIX);
     let bytes = api
         .app
         .trust()
@@ -231,7 +236,9 @@ async fn trust_file(State(api): State<Api>, uri: Uri, Path(file): Path<String>) 
             )
         })?;
     Query::read(&uri, &[])?;
-    let kind = if file.ends_with(VKEY_SUFFIX) {
+    let kind = if file.ends_with(PUBLIC_KEY_SUFFIX) {
+        "application/x-pem-file"
+    } else if file.ends_with(VKEY_SUFFIX) {
         "text/plain; charset=utf-8"
     } else {
         "application/json"

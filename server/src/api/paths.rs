@@ -1,6 +1,7 @@
 //! Slashes. Clients of Rekor join URLs carelessly (`//api/v2`, `/api/v1/log/entries/`), so these paths are cleaned;
 //! everywhere else a path is what it is, for a tile has one path only.
 
+use super::rekor_v1;
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
 
@@ -14,7 +15,8 @@ pub fn clean<B>(mut request: Request<B>) -> Request<B> {
 
 fn cleaned(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
-    if !(path.starts_with("/api/") || path.starts_with("//api/")) {
+    let rekor = path.starts_with("/api/") || path.starts_with("//api/");
+    if !(rekor || rekor_v1::is_at(path)) {
         return None;
     }
     let segments: Vec<&str> = path

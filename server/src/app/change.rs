@@ -98,12 +98,7 @@ impl App {
                         to.dialect.to_string(),
                     ));
                 }
-                let added = self.add(to).await?;
-                let frozen = self.freeze(&from, Some(&added.name), false).await?;
-                ChangeDone {
-                    added: Some(added),
-                    frozen: Some(frozen),
-                }
+                self.rotate(&from, to).await?
             }
         };
         self.refresh_trust().map_err(|error| {
@@ -113,6 +108,39 @@ impl App {
         Ok(done)
     }
 
+    /// The successor of a rekor-v2 log is there before the log ends. Indexes of Rekor v1 go on over all shards, so there
+    /// the log ends first, for where it ends is where its successor begins; who writes meanwhile is told to come again.
+    async fn rotate(self: &Arc<Self>, from: &LogName, to: NewLog) -> Result<ChangeDone, Reject> {
+        if to.dialect == Dialect::RekorV2 {
+            let added = self.add(to).await?;
+            let frozen = self.freeze(from, Some(&added.name), false).await?;
+            return Ok(ChangeDone {
+                added: Some(added),
+                frozen: Some(frozen),
+            });
+        }
+        // What could be refused is, before the log ends for ever.
+        self.place(&to)?;
+        if self.service.log(Some(&to.name)).is_ok() {
+            return Err(Reject::malformed(
+                "a name that no log of this server has",
+                to.name.to_string(),
+            ));
+        }
+        self.service.freeze_for(from, &to.name).await?;
+        let frozen = LogInfoJson::from(self.service.log(Some(from))?.info());
+        let added = self.add(to).await.map_err(|reject| {
+            let message = format!(
+                "log {from} is frozen and its successor was not added: {reject}; add it with log add"
+            );
+            Reject::new(reject.kind, message)
+        })?;
+        Ok(ChangeDone {
+            added: Some(added),
+            frozen: Some(frozen),
+        })
+    }
+
     async fn add(self: &Arc<Self>, new: NewLog) -> Result<LogInfoJson, Reject> {
         let (url, origin) = self.place(&new)?;
         let app = Arc::clone(self);
@@ -120,6 +148,10 @@ impl App {
         let added = tokio::task::spawn_blocking(move || {
             let key = keys::create(&app.directory.keys(), &new.name)
                 .map_err(|error| Reject::new(RejectKind::Internal, error.to_string()))?;
+            if new.dialect == Dialect::RekorV1 {
+                keys::ecdsa::create(&app.directory.keys(), &new.name)
+                    .map_err(|error| Reject::new(RejectKind::Internal, error.to_string()))?;
+            }
             app.keep_url(&new.name, &url)?;
             let handle = app.service.add_log(&new.name, new.dialect, &origin, key)?;
             tracing::info!(log = %new.name, %origin, %url, "log added");
@@ -132,14 +164,22 @@ impl App {
 
     /// The URL and the origin of a new log.
     fn place(&self, new: &NewLog) -> Result<(ServerUrl, String), Reject> {
-        if new.dialect != Dialect::RekorV2 {
-            return Err(Reject::mismatch(
-                RejectKind::Unsupported,
-                "dialect rekor-v2, which is all that this version writes",
-                new.dialect.as_str(),
-            ));
-        }
         let config = self.config.lock();
+        if new.dialect == Dialect::RekorV1 {
+            if let Some(url) = &new.url {
+                return Err(Reject::malformed(
+                    format!(
+                        "no URL for a rekor-v1 log, whose API is under /api/v1 and /logs/{}/api/v1",
+                        new.name
+                    ),
+                    format!("{url:?}"),
+                ));
+            }
+            let url = config.url.clone();
+            drop(config);
+            let origin = self.check_origin(new, &url)?;
+            return Ok((url, origin));
+        }
         let url = match &new.url {
             Some(url) => ServerUrl::parse(url)
                 .map_err(|expected| Reject::malformed(expected, format!("{url:?}")))?,
@@ -162,7 +202,11 @@ impl App {
 
     /// The origin of a new log. Whatever could be wrong with it is found before anything is made.
     fn check_origin(&self, new: &NewLog, url: &ServerUrl) -> Result<String, Reject> {
-        let origin = new.origin.as_deref().unwrap_or(url.host());
+        let own = match new.dialect {
+            Dialect::RekorV2 => url.host().to_owned(),
+            Dialect::RekorV1 => format!("{}/logs/{}", url.host(), new.name),
+        };
+        let origin = new.origin.as_deref().unwrap_or(&own);
         KeyName::new(origin).map_err(|error| {
             Reject::malformed(
                 "an origin that can name a key",
@@ -170,8 +214,8 @@ impl App {
             )
         })?;
         let consent = new.allow_foreign_origin || self.config.lock().allow_foreign_origin;
-        if origin != url.host() && !consent {
-            return Err(foreign_origin(url.host(), origin));
+        if origin != own && !consent {
+            return Err(foreign_origin(&own, origin));
         }
         let mut logs = self.service.handles().into_iter();
         match logs.find(|log| log.origin() == origin) {
@@ -236,7 +280,7 @@ impl App {
 pub(crate) fn foreign_origin(host: &str, origin: &str) -> Reject {
     Reject::malformed(
         format!(
-            "the host name {host} as origin (stock clients refuse another; --allow-foreign-origin takes it all the same)"
+            "{host} as origin (stock clients refuse another; --allow-foreign-origin takes it all the same)"
         ),
         origin,
     )

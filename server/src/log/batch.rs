@@ -8,12 +8,18 @@ use treering_api::reject::Reject;
 use treering_rekor::Canonical;
 use treering_storage::apply::stage;
 use treering_storage::record::{EnvelopeRef, RecordEntry};
-use treering_storage::{Edge, LogId, Staged};
+use treering_storage::term::TERMS_MAX;
+use treering_storage::{Edge, LogId, Staged, Term};
 use treering_tlog::{Hash, LeafIndex};
 
 use super::admission::Permit;
 use super::commit::Sequenced;
 use super::following;
+
+/// The most terms of one entry: as many digests as an index keeps of one, and what its keys and certificates add.
+pub const MAX_ENTRY_TERMS: usize = 110_000;
+/// A batch with so many terms takes no further entry: whatever that had, the record would have room for it.
+pub const FULL_TERMS: usize = TERMS_MAX - MAX_ENTRY_TERMS;
 
 /// An entry whose signature is verified and that has no index yet.
 pub struct PendingEntry {
@@ -21,6 +27,8 @@ pub struct PendingEntry {
     pub canonical: Canonical,
     /// What is kept with it.
     pub envelope: Option<EnvelopeRef>,
+    /// What it is found by, at most [`MAX_ENTRY_TERMS`].
+    pub terms: Vec<Term>,
 }
 
 /// A submission that waits for its indexes: the entries of one envelope, and who waits for them.
@@ -35,6 +43,14 @@ pub struct Pending {
     pub permit: Permit,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Result<Sequenced, Reject>>,
+}
+
+impl Pending {
+    /// What all its entries are found by.
+    #[must_use]
+    pub fn terms(&self) -> usize {
+        self.entries.iter().map(|entry| entry.terms.len()).sum()
+    }
 }
 
 /// Where an entry stands in the log.
@@ -70,6 +86,7 @@ pub fn plan(
     let mut known = known.iter().copied();
     let mut fresh: HashMap<Hash, LeafIndex> = HashMap::with_capacity(known.len());
     let mut records = Vec::with_capacity(known.len());
+    let mut terms = Vec::new();
     let mut next = edge.size().next_index();
     let mut placed = Vec::with_capacity(batch.len());
     for pending in batch {
@@ -85,6 +102,7 @@ pub fn plan(
             if before.is_none() {
                 fresh.insert(leaf_hash, index);
                 next = following(next);
+                terms.extend(entry.terms.iter().map(|term| (*term, index)));
                 records.push(RecordEntry {
                     leaf: leaf.clone(),
                     leaf_hash,
@@ -100,6 +118,10 @@ pub fn plan(
         }
         placed.push(places);
     }
-    let staged = (!records.is_empty()).then(|| stage(edge, log, now, records));
+    let staged = (!records.is_empty()).then(|| {
+        stage(edge, log, now, records)
+            .with_terms(terms)
+            .expect("terms are of these records, and whoever closes a batch counts them")
+    });
     Plan { staged, placed }
 }

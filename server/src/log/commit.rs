@@ -1,6 +1,6 @@
 //! The ordered steps that turn a staged batch into a published one. Each step says what a crash there leaves behind.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use treering_storage::published::PublishedFiles;
 use treering_storage::{CommitError, Edge, Staged, Store};
@@ -25,6 +25,8 @@ pub struct Published {
     pub growth: Option<Growth>,
     /// The integrated time of the newest batch, in seconds since the Unix epoch.
     pub integrated_time: u64,
+    /// Rekor v1's checkpoint of the tree, once somebody asked for it.
+    pub(crate) rekor_v1_note: OnceLock<String>,
 }
 
 impl Published {
@@ -36,6 +38,7 @@ impl Published {
             edge: self.edge.clone(),
             growth: None,
             integrated_time: self.integrated_time,
+            rekor_v1_note: self.rekor_v1_note.clone(),
         }
     }
 }
@@ -85,6 +88,7 @@ impl Committer {
             edge,
             growth,
             integrated_time,
+            rekor_v1_note: OnceLock::new(),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod gzip;
 pub mod mark;
 pub mod nodes;
 pub mod recover;
+pub mod rekor_v1;
 pub mod sequencer;
 pub mod signer;
 mod tile_cache;
@@ -83,6 +84,7 @@ pub struct SharedLog {
     /// Set once the log is fed to witnesses.
     witnessed: OnceLock<Witnessed>,
     gzip: Gzip,
+    rekor_v1: Option<Arc<rekor_v1::RekorV1>>,
 }
 
 /// What a log keeps ready for its readers.
@@ -93,6 +95,8 @@ pub(crate) struct Ready {
     pub(crate) compressor: Arc<Compressor>,
     /// Where it is counted.
     pub(crate) metrics: LogMetrics,
+    /// The second key, of a log of dialect rekor-v1.
+    pub(crate) rekor_v1: Option<Arc<rekor_v1::RekorV1>>,
 }
 
 /// A log of a running server, for everybody but its own thread. The thread ends when the last handle is dropped, which
@@ -129,6 +133,7 @@ impl SharedLog {
             failure,
             cache: tile_cache::TileCache::new(ready.cache_bytes),
             gzip: Gzip::new(ready.compressor, ready.metrics),
+            rekor_v1: ready.rekor_v1,
             witnessed: OnceLock::new(),
         })
     }
@@ -381,6 +386,7 @@ mod tests {
             edge: Edge::new(),
             growth: None,
             integrated_time: 0,
+            rekor_v1_note: OnceLock::new(),
         };
         let log = SharedLog::new(
             Arc::new(identity),
@@ -392,6 +398,7 @@ mod tests {
                 cache_bytes: 0,
                 compressor: Arc::new(Compressor::start().unwrap()),
                 metrics: crate::metrics::Metrics::new().log(&LogName::new("a").unwrap()),
+                rekor_v1: None,
             },
         );
         LogHandle::new(log, queue)

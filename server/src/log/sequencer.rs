@@ -11,7 +11,7 @@ use treering_api::reject::{Reject, RejectKind};
 use treering_storage::{CommitError, Event};
 use treering_tlog::{Hash, TreeSize};
 
-use super::batch::{Pending, Placed, plan};
+use super::batch::{FULL_TERMS, Pending, Placed, plan};
 use super::commit::{Committer, Published, Sequenced};
 use super::events::EventLog;
 use super::mark::Mark;
@@ -107,13 +107,18 @@ impl Sequencer {
         };
         let deadline = self.last_commit + self.limits.min_commit_gap;
         let (mut entries, mut bytes) = (first.entries.len(), first.bytes);
+        let mut terms = first.terms();
         let mut batch = vec![first];
-        while entries < self.limits.max_commit_entries && bytes < self.limits.max_commit_bytes {
+        while entries < self.limits.max_commit_entries
+            && bytes < self.limits.max_commit_bytes
+            && terms < FULL_TERMS
+        {
             let wait = deadline.saturating_sub(self.clock.monotonic());
             match self.queue.recv_timeout(wait) {
                 Ok(Command::Append(pending)) => {
                     entries += pending.entries.len();
                     bytes += pending.bytes;
+                    terms += pending.terms();
                     batch.push(pending);
                 }
                 Ok(command) => return Next::Batch(batch, Some(command)),

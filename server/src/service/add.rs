@@ -13,6 +13,7 @@ use super::Service;
 use crate::log::commit::Committer;
 use crate::log::mark::Mark;
 use crate::log::recover::{LogDescription, OpenError, describe, recover};
+use crate::log::rekor_v1::RekorV1;
 use crate::log::sequencer::Sequencer;
 use crate::log::signer::Signer;
 use crate::log::{LogHandle, LogIdentity, Ready, SharedLog, State};
@@ -24,6 +25,7 @@ pub(super) struct Prepared {
     head: Head,
     state: State,
     mark: Option<Mark>,
+    rekor_v1: Option<Arc<RekorV1>>,
 }
 
 impl Service {
@@ -34,6 +36,10 @@ impl Service {
         key: SigningKey,
     ) -> Result<Prepared, OpenError> {
         let signer = Signer::new(&description.origin, key)?;
+        let rekor_v1 = match description.dialect {
+            Dialect::RekorV1 => Some(Arc::new(self.rekor_v1_key(&description)?)),
+            Dialect::RekorV2 => None,
+        };
         let identity = Arc::new(LogIdentity {
             id: description.id,
             name: description.name,
@@ -57,7 +63,17 @@ impl Service {
             head,
             state,
             mark,
+            rekor_v1,
         })
+    }
+
+    fn rekor_v1_key(&self, log: &LogDescription) -> Result<RekorV1, OpenError> {
+        let name = log.name.as_str();
+        let key = (self.parts.ecdsa_keys)(&log.name).map_err(|reason| OpenError::Key {
+            name: name.to_owned(),
+            reason,
+        })?;
+        RekorV1::new(name, &log.origin, key)
     }
 
     /// Signs and publishes a log's head and starts its thread.
@@ -68,6 +84,7 @@ impl Service {
             head,
             state,
             mark,
+            rekor_v1,
         } = prepared;
         let identity = Arc::clone(&committer.identity);
         let published = match mark {
@@ -91,6 +108,7 @@ impl Service {
                 cache_bytes: self.parts.limits.tile_cache_bytes,
                 compressor: Arc::clone(&self.compressor),
                 metrics: metrics.clone(),
+                rekor_v1,
             },
         );
         let sequencer = Sequencer {
@@ -109,6 +127,7 @@ impl Service {
         self.threads.lock().push(thread);
         let handle = LogHandle::new(log, queue);
         self.logs.write().push(Arc::clone(&handle));
+        self.added.send_modify(|logs| *logs += 1);
         if let Some(feeders) = &*self.feeders.lock() {
             feeders.feed(handle.shared());
         }

@@ -5,12 +5,15 @@ use treering_api::log::{Dialect, Submission};
 use treering_api::reject::{Reject, RejectKind};
 use treering_attest::VerifierMaterial;
 use treering_rekor::Canonical;
+use treering_rekor::v1::{self, ProposedEntry, Rejected, VerifiedEntry};
 use treering_rekor::v2::{
     CreateEntry, KeyDetailsPolicy, Refusal, RefusedEntry, Request, RequestError, VerifiedRequest,
     requests_from_submission,
 };
+use treering_storage::Term;
 
 use super::verifiers::VerifierCache;
+use crate::log::batch::MAX_ENTRY_TERMS;
 
 /// What is to be logged; nothing about it is checked yet but its size.
 pub(super) enum Content {
@@ -18,6 +21,8 @@ pub(super) enum Content {
     Submission(Submission),
     /// A `CreateEntryRequest`: the doors of Rekor v2.
     RekorV2(RekorV2Request, RekorV2Rules),
+    /// The body of `POST /api/v1/log/entries`.
+    RekorV1(Bytes),
 }
 
 /// A `CreateEntryRequest` as it came.
@@ -40,8 +45,21 @@ pub struct RekorV2Rules {
 
 /// What verified: the entries, and what is kept with them.
 pub(super) struct Checked {
-    pub(super) entries: Vec<Canonical>,
+    pub(super) entries: Vec<(Canonical, Vec<Term>)>,
     pub(super) envelope: Option<Bytes>,
+}
+
+impl Checked {
+    /// Entries that are found by nothing but their index and hash.
+    fn plain(entries: Vec<Canonical>, envelope: Option<Bytes>) -> Self {
+        Self {
+            entries: entries
+                .into_iter()
+                .map(|entry| (entry, Vec::new()))
+                .collect(),
+            envelope,
+        }
+    }
 }
 
 impl Content {
@@ -52,7 +70,7 @@ impl Content {
                 let verifiers: usize = submission.verifiers.iter().map(Bytes::len).sum();
                 submission.envelope.len() + verifiers
             }
-            Self::RekorV2(RekorV2Request::Json(body), _) => body.len(),
+            Self::RekorV2(RekorV2Request::Json(body), _) | Self::RekorV1(body) => body.len(),
             Self::RekorV2(RekorV2Request::Parsed(_, len), _) => *len,
         }
     }
@@ -63,15 +81,23 @@ impl Content {
         dialect: Dialect,
         verifiers: &VerifierCache,
     ) -> Result<Checked, Reject> {
-        if dialect == Dialect::RekorV1 {
-            return Err(Reject::new(
-                RejectKind::Unsupported,
-                "this version writes no entries of dialect rekor-v1",
-            ));
-        }
-        match self {
-            Self::Submission(submission) => check_submission(submission, verifiers),
-            Self::RekorV2(request, rules) => check_rekor_v2(request, *rules, verifiers),
+        match (self, dialect) {
+            (Self::Submission(submission), Dialect::RekorV1) => {
+                check_rekor_v1_submission(submission, verifiers)
+            }
+            (Self::Submission(submission), Dialect::RekorV2) => {
+                check_submission(submission, verifiers)
+            }
+            (Self::RekorV2(request, rules), Dialect::RekorV2) => {
+                check_rekor_v2(request, *rules, verifiers)
+            }
+            (Self::RekorV1(body), Dialect::RekorV1) => check_rekor_v1(body, verifiers),
+            (Self::RekorV2(..), Dialect::RekorV1) | (Self::RekorV1(_), Dialect::RekorV2) => {
+                Err(Reject::new(
+                    RejectKind::Unsupported,
+                    format!("a log of dialect {dialect} takes no such request"),
+                ))
+            }
         }
     }
 }
@@ -83,10 +109,8 @@ fn check_submission(submission: &Submission, verifiers: &VerifierCache) -> Resul
         .map(|bytes| verifiers.parse(bytes))
         .collect::<Result<Vec<_>, _>>()?;
     let entries = rekor_v2_leaves(&submission.envelope, &verifiers);
-    Ok(Checked {
-        entries: entries.map_err(|error| refusal(&error))?,
-        envelope: Some(submission.envelope.clone()),
-    })
+    let entries = entries.map_err(|error| refusal(&error))?;
+    Ok(Checked::plain(entries, Some(submission.envelope.clone())))
 }
 
 /// The leaves of an envelope or bundle on a log of dialect rekor-v2: one for each signature.
@@ -128,21 +152,68 @@ fn check_rekor_v2(
     let entry = create
         .canonicalize_with(rules.key_details, parse)
         .map_err(|error| refusal(&error))?;
+    let envelope = match create {
+        CreateEntry::HashedRekord(_) => None,
+        CreateEntry::Dsse(request) => Some(Bytes::copy_from_slice(&request.envelope)),
+    };
+    Ok(Checked::plain(vec![entry], envelope))
+}
+
+/// An envelope or bundle on a log of dialect rekor-v1: one entry, whatever the number of signatures.
+fn check_rekor_v1_submission(
+    submission: &Submission,
+    verifiers: &VerifierCache,
+) -> Result<Checked, Reject> {
+    let verifiers = submission
+        .verifiers
+        .iter()
+        .map(|bytes| verifiers.parse(bytes))
+        .collect::<Result<Vec<_>, _>>()?;
+    let entry = v1::entry_from_submission(&submission.envelope, &verifiers);
+    let entry = entry.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
+    checked_rekor_v1(entry, Some(submission.envelope.clone()))
+}
+
+fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache) -> Result<Checked, Reject> {
+    let malformed = |error: Rejected| Reject::new(RejectKind::Malformed, error.to_string());
+    let proposed = ProposedEntry::parse(body).map_err(malformed)?;
+    let entry = proposed.verify(verifiers).map_err(|error| {
+        let kind = error.refusal();
+        refusal_of(kind, Rejected::Entry(error).to_string())
+    })?;
+    checked_rekor_v1(entry, None)
+}
+
+/// What is kept is the envelope as it was submitted, or else the one that the entry came with.
+fn checked_rekor_v1(entry: VerifiedEntry, submitted: Option<Bytes>) -> Result<Checked, Reject> {
+    let keys = entry.index_keys();
+    let keys = keys.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
+    if keys.len() > MAX_ENTRY_TERMS {
+        return Err(Reject::mismatch(
+            RejectKind::TooLarge,
+            format!("at most {MAX_ENTRY_TERMS} names and digests to find an entry by"),
+            keys.len().to_string(),
+        ));
+    }
+    let term = |key: &String| Term::new(Term::REKOR_V1_INDEX_KEY, key);
+    let terms = keys.iter().map(term).collect();
+    let parts = entry.into_parts();
     Ok(Checked {
-        entries: vec![entry],
-        envelope: match create {
-            CreateEntry::HashedRekord(_) => None,
-            CreateEntry::Dsse(request) => Some(Bytes::copy_from_slice(&request.envelope)),
-        },
+        entries: vec![(parts.canonical, terms)],
+        envelope: submitted.or_else(|| parts.envelope.map(Bytes::from)),
     })
 }
 
 fn refusal(error: &RefusedEntry) -> Reject {
-    let kind = match error.refusal() {
+    refusal_of(error.refusal(), error.to_string())
+}
+
+fn refusal_of(refusal: Refusal, message: String) -> Reject {
+    let kind = match refusal {
         Refusal::Malformed => RejectKind::Malformed,
         Refusal::Unverified => RejectKind::Unverified,
         Refusal::Unsupported => RejectKind::Unsupported,
         Refusal::TooLarge => RejectKind::TooLarge,
     };
-    Reject::new(kind, error.to_string())
+    Reject::new(kind, message)
 }

@@ -4,6 +4,7 @@ mod add;
 mod content;
 mod cosign;
 mod read;
+pub mod rekor_v1;
 pub mod rekor_v2;
 mod submit;
 mod verifiers;
@@ -30,8 +31,10 @@ use treering_tlog::merkle::ConsistencyProof;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 pub use content::{RekorV2Request, RekorV2Rules};
+pub(crate) use read::blocking;
 
 use crate::clock::Clock;
+use crate::keys::ecdsa::EcdsaKey;
 use crate::limits::Limits;
 use crate::log::LogHandle;
 use crate::log::admission::{Admission, FreeDisk};
@@ -47,6 +50,9 @@ use verifiers::VerifierCache;
 
 /// Loads the checkpoint key of a log by the log's name; the error is text for the operator.
 pub type KeyLoader = Box<dyn Fn(&LogName) -> Result<SigningKey, String> + Send + Sync>;
+
+/// Loads the second key of a log of dialect rekor-v1.
+pub type EcdsaKeyLoader = Box<dyn Fn(&LogName) -> Result<EcdsaKey, String> + Send + Sync>;
 
 /// What a service is made of.
 pub struct ServiceParts {
@@ -64,6 +70,8 @@ pub struct ServiceParts {
     pub metrics: Arc<Metrics>,
     /// Checkpoint keys.
     pub keys: KeyLoader,
+    /// The second keys of rekor-v1 logs.
+    pub ecdsa_keys: EcdsaKeyLoader,
     /// Free bytes where the store lives.
     pub free_disk: FreeDisk,
     /// How many threads verify signatures.
@@ -96,6 +104,8 @@ pub struct Service {
     pub(super) verifiers: Arc<VerifierCache>,
     pub(super) closing: CancellationToken,
     logs: RwLock<Vec<Arc<LogHandle>>>,
+    /// Tells of every log that was added.
+    added: watch::Sender<usize>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     events: Arc<EventLog>,
     failure: watch::Sender<Option<String>>,
@@ -141,6 +151,7 @@ impl Service {
             verifiers: Arc::new(VerifierCache::new(parts.limits.max_cached_verifiers)),
             closing: CancellationToken::new(),
             logs: RwLock::new(Vec::new()),
+            added: watch::Sender::new(0),
             threads: Mutex::new(Vec::new()),
             events: Arc::new(EventLog::new(Arc::clone(&parts.store), events.len())),
             failure: watch::Sender::new(None),
@@ -183,6 +194,19 @@ impl Service {
         })
     }
 
+    /// Waits until there is a log of that name, for at most `limit`; whether there is.
+    pub async fn wait_for_log(&self, name: &str, limit: Duration) -> bool {
+        let mut added = self.added.subscribe();
+        let there = |_: &usize| {
+            self.logs
+                .read()
+                .iter()
+                .any(|log| log.name().as_str() == name)
+        };
+        let waited = tokio::time::timeout(limit, added.wait_for(there)).await;
+        matches!(waited, Ok(Ok(_)))
+    }
+
     /// The newest active log of a dialect, or the newest frozen one if none is active.
     #[must_use]
     pub fn default_log(&self, dialect: Dialect) -> Option<Arc<LogHandle>> {
@@ -222,6 +246,22 @@ impl Service {
         self.freeze_as(name, successor, true).await
     }
 
+    /// Freezes a log of dialect rekor-v1 for a successor that is added right after it: its indexes begin where these end.
+    ///
+    /// # Errors
+    /// As `freeze`.
+    pub async fn freeze_for(
+        &self,
+        name: &LogName,
+        successor: &LogName,
+    ) -> Result<TreeSize, Reject> {
+        let freeze = Freeze {
+            successor: Some((successor.to_string(), successor.to_string())),
+            mark: false,
+        };
+        self.log(Some(name))?.freeze(freeze).await
+    }
+
     async fn freeze_as(
         &self,
         name: &LogName,
@@ -233,6 +273,12 @@ impl Service {
             Some(successor) => {
                 let handle = self.log(Some(successor))?;
                 handle.check_writable()?;
+                if handle.dialect() == Dialect::RekorV1 {
+                    return Err(Reject::malformed(
+                        "no successor that is there already, for the indexes of a rekor-v1 log begin where its predecessor ends (log rotate adds one)",
+                        successor.to_string(),
+                    ));
+                }
                 Some((successor.to_string(), handle.origin().to_owned()))
             }
         };
@@ -340,7 +386,7 @@ impl Log for Service {
         size: Option<TreeSize>,
     ) -> Result<Entry, Reject> {
         let handle = self.log(log)?;
-        read::blocking(move || handle.read_entry(id, size)).await
+        blocking(move || handle.read_entry(id, size)).await
     }
 
     async fn consistency(
@@ -350,7 +396,7 @@ impl Log for Service {
         to: Option<TreeSize>,
     ) -> Result<ConsistencyProof, Reject> {
         let handle = self.log(log)?;
-        read::blocking(move || handle.prove_consistency(from, to)).await
+        blocking(move || handle.prove_consistency(from, to)).await
     }
 
     async fn checkpoint(&self, log: Option<&LogName>) -> Result<SignedCheckpoint, Reject> {
@@ -379,6 +425,6 @@ impl Log for Service {
             Arc::clone(&self.parts.store),
             Arc::clone(&self.parts.envelopes),
         );
-        read::blocking(move || read::envelope(store.as_ref(), &files, sha256)).await
+        blocking(move || read::envelope(store.as_ref(), &files, sha256)).await
     }
 }

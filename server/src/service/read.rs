@@ -20,7 +20,7 @@ use crate::log::nodes::StoreNodes;
 use crate::log::{LogHandle, following, read_fault};
 
 /// Runs what reads the store on a thread that may block.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, Reject> + Send + 'static,
 ) -> Result<T, Reject> {
     match tokio::task::spawn_blocking(read).await {
@@ -93,7 +93,7 @@ impl LogHandle {
         Ok(entry)
     }
 
-    fn find(&self, leaf_hash: &Hash) -> Result<LeafIndex, Reject> {
+    pub(super) fn find(&self, leaf_hash: &Hash) -> Result<LeafIndex, Reject> {
         let found = self
             .store
             .indexes(self.identity.id, std::slice::from_ref(leaf_hash))

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use treering_api::log::{LogName, Receipt, SignedInclusion, Submission, Submitted};
 use treering_api::reject::{Reject, RejectKind};
 use treering_rekor::Canonical;
+use treering_storage::Term;
 use treering_storage::envelopes::{EnvelopeFiles, INLINE_MAX};
 use treering_storage::record::EnvelopeRef;
 use treering_tlog::Hash;
@@ -214,8 +215,8 @@ impl Job {
         checked
     }
 
-    fn enqueue(self, entries: Vec<Canonical>, envelope: Option<EnvelopeRef>) {
-        let leaves: usize = entries.iter().map(|entry| entry.leaf().len()).sum();
+    fn enqueue(self, entries: Vec<(Canonical, Vec<Term>)>, envelope: Option<EnvelopeRef>) {
+        let leaves: usize = entries.iter().map(|(entry, _)| entry.leaf().len()).sum();
         let inline = match &envelope {
             Some(EnvelopeRef::Inline { bytes, .. }) => bytes.len(),
             _ => 0,
@@ -224,8 +225,9 @@ impl Job {
             envelope_sha256: envelope.as_ref().map(EnvelopeRef::sha256),
             entries: entries
                 .into_iter()
-                .map(|canonical| PendingEntry {
+                .map(|(canonical, terms)| PendingEntry {
                     canonical,
+                    terms,
                     envelope: envelope.clone(),
                 })
                 .collect(),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use treering_api::reject::{Reject, RejectKind};
 use treering_attest::{PublicKey, VerifierMaterial};
+use treering_rekor::v1;
 use treering_rekor::v2::{RefusedEntry, Verifier};
 
 /// The keys and certificates that came lately, parsed.
@@ -15,6 +16,8 @@ pub(crate) struct VerifierCache {
     /// Of Rekor v2's requests: DER of the one form or the other, never taken for each other.
     keys: Parsed<PublicKey>,
     certificates: Parsed<PublicKey>,
+    /// Of Rekor v1's: PEM of a key, a certificate or a chain.
+    pem: Parsed<v1::Verifier>,
 }
 
 impl VerifierCache {
@@ -25,6 +28,7 @@ impl VerifierCache {
             given: Parsed::new(capacity),
             keys: Parsed::new(capacity),
             certificates: Parsed::new(capacity),
+            pem: Parsed::new(capacity),
         }
     }
 
@@ -49,6 +53,12 @@ impl VerifierCache {
             Verifier::Certificate(_) => &self.certificates,
         };
         cache.get(verifier.der(), || verifier.parse())
+    }
+}
+
+impl v1::Keys for VerifierCache {
+    fn parse(&self, pem: &[u8]) -> Result<v1::Verifier, v1::KeyRefused> {
+        self.pem.get(pem, || v1::Verifier::parse(pem))
     }
 }
 

@@ -19,6 +19,7 @@ fn log(name: &str, dialect: Dialect, url: &str, end: Option<u64>) -> TrustedLog 
         name: LogName::new(name).expect("a name"),
         dialect,
         vkey,
+        rekor_v1_key: None,
         url,
         start: 1_767_225_600,
         end,

@@ -192,6 +192,7 @@ impl World {
             limits: self.limits.clone(),
             metrics: Arc::new(Metrics::new()),
             keys: Box::new(checkpoint_key),
+            ecdsa_keys: Box::new(|log| Err(format!("no second key of log {log}"))),
             free_disk: Box::new(move || Ok(free.load(Ordering::SeqCst))),
             verify_workers: 2,
         };

@@ -172,7 +172,7 @@ async fn a_rotation_moves_clients_to_the_new_log() {
                 dialect: Dialect::RekorV1,
                 ..new_log("second", Some("https://two.example"))
             },
-            "rekor-v2, which is all",
+            "no URL for a rekor-v1 log",
         ),
         (
             NewLog {

@@ -18,6 +18,7 @@ mod grpc;
 mod init;
 mod limits;
 mod native;
+mod rekor_v1;
 mod rekor_v2;
 mod shutdown;
 mod stalls;

@@ -436,3 +436,23 @@ async fn the_description_and_the_routes_are_the_same() {
     assert_eq!(counted, 0, "operations that were counted elsewhere");
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_root_tells_people_which_logs_there_are() {
+    let server = Running::start().await;
+    server.grow(0, 3).await;
+    let page = server.get("/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let text = std::str::from_utf8(&page.body).unwrap();
+    let row = "<td>rekor-v2<td>rekor-v2<td>active<td>3<td><a href=\"/logs/rekor-v2/checkpoint\">";
+    assert!(text.contains(row), "{text}");
+    for link in [
+        "/v1/logs",
+        "/v1/trusted_root.json",
+        "/logs/rekor-v2/checkpoint",
+    ] {
+        assert_eq!(server.get(link).await.status, StatusCode::OK, "{link}");
+    }
+    server.stop().await;
+}

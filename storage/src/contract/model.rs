@@ -1,10 +1,13 @@
 //! What a log has to look like, kept in vectors and computed the slow way.
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
 use bytes::Bytes;
 use treering_tlog::{CompactRange, Hash, LeafIndex, TreeSize};
 
 use crate::record::{EnvelopeRef, RecordEntry};
-use crate::{BatchRow, Edge, EntryRow, Head, LogId, Record, Staged, Store, apply};
+use crate::{BatchRow, Edge, EntryRow, Head, LogId, Order, Record, Staged, Store, Term, apply};
 
 /// All that was committed to one log.
 #[derive(Clone, Debug)]
@@ -43,6 +46,30 @@ fn entry(log: LogId, index: u64) -> RecordEntry {
         _ => Some(body(index)),
     };
     RecordEntry::new(leaf.into(), envelope.map(EnvelopeRef::inline))
+}
+
+/// The terms of entries from `first` on, as the model stages and expects them: one that all share, one that an eighth
+/// shares, one of its own.
+pub fn terms(first: LeafIndex, entries: &[RecordEntry]) -> impl Iterator<Item = (Term, LeafIndex)> {
+    (first.get()..).zip(entries).flat_map(|(at, entry)| {
+        let terms = [shared_term(), some_term(entry), own_term(entry)];
+        terms.map(|term| (term, index(at)))
+    })
+}
+
+/// What all entries are found by.
+pub(super) fn shared_term() -> Term {
+    Term::new(Term::REKOR_V1_INDEX_KEY, "all")
+}
+
+fn some_term(entry: &RecordEntry) -> Term {
+    let [byte, ..] = entry.leaf_hash.as_bytes();
+    Term::new(Term::REKOR_V1_INDEX_KEY, &(byte % 8).to_string())
+}
+
+/// What only this entry is found by.
+pub(super) fn own_term(entry: &RecordEntry) -> Term {
+    Term::new(Term::REKOR_V1_INDEX_KEY, &entry.leaf_hash.to_hex())
 }
 
 impl Model {
@@ -84,7 +111,11 @@ impl Model {
     #[must_use]
     pub fn stage_entries(&self, entries: Vec<RecordEntry>) -> Staged {
         let time = 1_700_000_000 + self.records.len() as u64;
-        apply::stage(&self.edge, self.log, time, entries)
+        let staged = apply::stage(&self.edge, self.log, time, entries);
+        let terms: Vec<_> = terms(staged.record.first, &staged.record.entries).collect();
+        staged
+            .with_terms(terms)
+            .expect("three terms an entry of the record")
     }
 
     /// Takes note that the store has acknowledged a batch.
@@ -100,6 +131,7 @@ impl Model {
     pub fn check(&self, store: &dyn Store) {
         self.check_journal(store);
         self.check_entries(store);
+        self.check_terms(store);
         self.check_batches(store);
         self.check_tree(store);
     }
@@ -196,6 +228,30 @@ impl Model {
         }
     }
 
+    /// All terms that entries share, and those that only a few of them have, both ways; none of what never came.
+    fn check_terms(&self, store: &dyn Store) {
+        let mut expected = BTreeMap::<_, Vec<_>>::new();
+        let len = self.all().len();
+        for (at, entry) in self.all().into_iter().enumerate() {
+            for term in [shared_term(), some_term(entry)] {
+                expected.entry(term).or_default().push(index(at));
+            }
+            if at % 37 == 0 || at + 1 == len {
+                expected.entry(own_term(entry)).or_default().push(index(at));
+            }
+        }
+        expected.insert(Term::new(0, "never"), vec![]);
+        for (term, mut indexes) in expected {
+            let find = |order, limit| store.find(self.log, &term, order, limit);
+            assert_eq!(find(Order::OLDEST, usize::MAX), Ok(indexes.clone()), "term");
+            indexes.reverse();
+            assert_eq!(find(Order::NEWEST, usize::MAX), Ok(indexes.clone()), "term");
+            indexes.truncate(3);
+            assert_eq!(find(Order::NEWEST, 3), Ok(indexes), "three of a term");
+            assert_eq!(find(Order::OLDEST, 0), Ok(vec![]), "none of a term");
+        }
+    }
+
     fn check_batches(&self, store: &dyn Store) {
         for record in &self.records {
             let Record {
@@ -274,6 +330,8 @@ impl Model {
     }
 }
 
-fn index(at: usize) -> LeafIndex {
-    LeafIndex::new(at as u64).expect("a small index")
+/// A number of a test as an index.
+pub(super) fn index(at: impl TryInto<u64, Error: Debug>) -> LeafIndex {
+    let at = at.try_into().expect("a number in 64 bits");
+    LeafIndex::new(at).expect("a small index")
 }

@@ -4,10 +4,13 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use bytes::Bytes;
+use treering_tlog::{LeafIndex, TreeSize};
+
 use super::checks::added;
 use super::{Model, Run, model};
 use crate::record::RecordEntry;
-use crate::{CommitError, Edge, LogId, Store};
+use crate::{CommitError, Edge, LogId, Order, Store};
 
 const LOG: LogId = LogId(1);
 const WRITERS: u32 = 8;
@@ -48,14 +51,29 @@ pub(super) fn writers(run: &mut Run) {
         run.step();
     }
     model.check(run.store());
-    let entries =
-        (0..WRITERS).flat_map(|writer| (0..ROUNDS).flat_map(move |round| of_writer(writer, round)));
-    let hashes: Vec<_> = entries.map(|entry| entry.leaf_hash).collect();
+    let entries: Vec<_> = (0..WRITERS)
+        .flat_map(|writer| (0..ROUNDS).flat_map(move |round| of_writer(writer, round)))
+        .collect();
+    let hashes: Vec<_> = entries.iter().map(|entry| entry.leaf_hash).collect();
     let found = run.store().indexes(LOG, &hashes).expect("indexes");
+    let size = model.edge().size().get();
     assert_eq!(
         found.iter().flatten().count() as u64,
-        model.edge().size().get(),
+        size,
         "rows of losers are there"
+    );
+    let own = |entry| {
+        run.store()
+            .find(LOG, &model::own_term(entry), Order::OLDEST, 9)
+    };
+    let found: Vec<_> = entries
+        .iter()
+        .map(|entry| own(entry).expect("a term"))
+        .collect();
+    assert_eq!(
+        found.concat().len() as u64,
+        size,
+        "terms of losers are there"
     );
 }
 
@@ -87,6 +105,30 @@ pub(super) fn events(run: &mut Run) {
         let newest = run.store().events().expect("events").pop();
         assert_eq!(newest, Some(event(winners[0])));
     }
+}
+
+/// Of many signatures for an entry one is first; all callers are told that one, and readers see it or none.
+pub(super) fn timestamps(run: &mut Run) {
+    let mut model = Model::new(LOG);
+    run.commit(&mut model, 20);
+    for round in 0..ROUNDS {
+        let (first, second) = (model::index(2 * round), model::index(2 * round + 1));
+        let store = run.store();
+        let results = race(|writer| {
+            let own = Bytes::from(format!("signature {writer} of {round}"));
+            let told = store.keep_timestamps(LOG, &[(second, own.clone()), (first, own)]);
+            let told = told.expect("timestamps of entries");
+            let seen = store.timestamps(LOG, first, 2).expect("timestamps");
+            let same = [&told[1], &told[0]].map(|told| Some(told.clone()));
+            assert_eq!(seen, same, "a reader sees what a writer is told");
+            told
+        });
+        assert!(
+            results.iter().all(|told| *told == results[0]),
+            "{results:?}"
+        );
+    }
+    model.check(run.store());
 }
 
 /// Lets all writers go at the same time, and returns what each was told.
@@ -131,6 +173,7 @@ pub(super) fn readers(run: &mut Run) {
                         head.size
                     );
                     all_rows(store, &model, head.size.get());
+                    whole_terms(store, &ends);
                 }
             });
         }
@@ -147,6 +190,24 @@ pub(super) fn readers(run: &mut Run) {
     });
     run.step();
     model.check(run.store());
+}
+
+/// What is found by the term of all entries is the log without a gap up to the end of a record, one that was the head
+/// while it was looked for.
+fn whole_terms(store: &dyn Store, ends: &[TreeSize]) {
+    let size = || store.head(LOG).expect("a head").size;
+    let before = size();
+    let found = store.find(LOG, &model::shared_term(), Order::OLDEST, usize::MAX);
+    let found = found.expect("a readable term");
+    let after = size();
+    let gapless = (0..found.len()).map(model::index);
+    assert!(gapless.eq(found.iter().copied()), "a gap in {found:?}");
+    let end = found.last().and_then(|last| last.next());
+    let end = end.unwrap_or(LeafIndex::ZERO).as_size_before();
+    assert!(
+        (before..=after).contains(&end) && (end.is_empty() || ends.contains(&end)),
+        "terms end at {end}, the head went from {before} to {after}"
+    );
 }
 
 /// All rows below `size` are there.
@@ -170,6 +231,10 @@ fn all_rows(store: &dyn Store, model: &Model, size: u64) {
         indexes.iter().all(Option::is_some),
         "a leaf of a visible record is unknown"
     );
+    for (entry, index) in head.entries.iter().zip(indexes).step_by(41) {
+        let found = store.find(LOG, &model::own_term(entry), Order::NEWEST, 2);
+        assert_eq!(found.ok(), index.map(|index| vec![index]), "its own term");
+    }
     let head = crate::Head {
         size: head.size(),
         root: head.root,

@@ -8,6 +8,7 @@ use rocksdb::statistics::StatsLevel;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
     DBRecoveryMode, DataBlockIndexType, InfoLogger, LogLevel, LruCacheOptions, Options,
+    SliceTransform,
 };
 
 use super::RocksOptions;
@@ -60,8 +61,11 @@ pub(super) fn read_only() -> Options {
     db
 }
 
-/// The options of each column family, in the order of [`keys::ALL`].
-pub(super) fn families(options: &RocksOptions) -> Vec<ColumnFamilyDescriptor> {
+/// The options of each column family that is wanted, in the order of [`keys::ALL`].
+pub(super) fn families(
+    options: &RocksOptions,
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<ColumnFamilyDescriptor> {
     let mut lru = LruCacheOptions::default();
     lru.set_capacity(options.block_cache_bytes);
     // The default cuts a small cache into shards of 512 KiB, which hold no filter of a large table.
@@ -69,6 +73,7 @@ pub(super) fn families(options: &RocksOptions) -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache_opts(&lru);
     keys::ALL
         .into_iter()
+        .filter(|name| wanted(name))
         .map(|name| ColumnFamilyDescriptor::new(name, family(name, options, &cache)))
         .collect()
 }
@@ -89,19 +94,24 @@ fn family(name: &str, options: &RocksOptions, cache: &Cache) -> Options {
         }
         keys::DEDUP => {
             large(&mut family, options.write_buffer_bytes / 4);
-            table.set_ribbon_filter(FILTER_BITS);
             table.set_whole_key_filtering(true);
             // Most keys that are asked for are new: without this each is searched for in the memtable.
             family.set_memtable_whole_key_filtering(true);
             family.set_memtable_prefix_bloom_ratio(0.05);
-            // In blocks of 4 KiB, so that the cache can hold the part of them that is asked.
-            table.set_partition_filters(true);
-            table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
-            table.set_metadata_block_size(4 << 10);
-            table.set_pin_top_level_index_and_filter(true);
-            table.set_block_size(4 << 10);
+            filtered(&mut table);
             table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
         }
+        keys::TERMS => {
+            large(&mut family, options.write_buffer_bytes / 4);
+            // Nobody asks for a whole key: a search is for all entries of a log with a term, which are side by side.
+            let prefix = SliceTransform::create_fixed_prefix(keys::TERM_PREFIX_LEN);
+            family.set_prefix_extractor(prefix);
+            family.set_memtable_prefix_bloom_ratio(0.05);
+            table.set_whole_key_filtering(false);
+            filtered(&mut table);
+        }
+        // In the order of the log, so that tables hardly overlap; too small to gain by blob files.
+        keys::TIMESTAMPS => large(&mut family, options.write_buffer_bytes / 16),
         keys::TILES => {
             large(&mut family, options.write_buffer_bytes / 16);
             blobs(&mut family, 4 << 10);
@@ -111,6 +121,16 @@ fn family(name: &str, options: &RocksOptions, cache: &Cache) -> Options {
     }
     family.set_block_based_table_factory(&table);
     family
+}
+
+/// Filters, and they and the index in blocks of 4 KiB, so that the cache can hold the part of them that is asked.
+fn filtered(table: &mut BlockBasedOptions) {
+    table.set_ribbon_filter(FILTER_BITS);
+    table.set_partition_filters(true);
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_metadata_block_size(4 << 10);
+    table.set_pin_top_level_index_and_filter(true);
+    table.set_block_size(4 << 10);
 }
 
 fn large(family: &mut Options, write_buffer_bytes: usize) {

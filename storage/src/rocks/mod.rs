@@ -5,6 +5,7 @@
 //! folder keeps others out, a mutex keeps threads apart.
 
 mod columns;
+mod late;
 mod read;
 mod rows;
 #[cfg(test)]
@@ -35,8 +36,9 @@ pub struct RocksOptions {
     pub reserve_bytes: u64,
     /// Blocks, indexes and filters of tables. Default 32 MiB; at 10 million entries 18 MB are filters and indexes.
     pub block_cache_bytes: usize,
-    /// Rows that are durable in the write-ahead log and not yet in tables, of all column families together. Default
-    /// 64 MiB; while a family's rows are written out its next ones gather, so twice this is the most.
+    /// Rows that are durable in the write-ahead log and not yet in tables. Default 64 MiB. The buffers of all column
+    /// families together are 1.4 times this; while a family's rows are written out its next ones gather, so twice
+    /// that is the most: 180 MiB.
     pub write_buffer_bytes: usize,
 }
 
@@ -60,6 +62,8 @@ pub struct RocksStore {
     heads: RwLock<BTreeMap<LogId, Head>>,
     /// Not in use; a commit takes one and puts it back.
     packers: Mutex<Vec<Packer>>,
+    /// Held from looking for a timestamp to having kept one, so that the first stays.
+    keeping: Mutex<()>,
     files: EnvelopeFiles,
     folder: PathBuf,
     reserve_bytes: u64,
@@ -92,7 +96,8 @@ impl RocksStore {
     pub fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
         let folder = directory::db(dir);
         directory::create_folder(&folder)?;
-        let db = DB::open_cf_descriptors(&columns::database(), &folder, columns::families(options));
+        let families = columns::families(options, |_| true);
+        let db = DB::open_cf_descriptors(&columns::database(), &folder, families);
         let mut store = Self::load(dir, db, options)?;
         let next_event = store.scan_events(|_| Ok(()))?;
         store.writer = Some(Mutex::new(Writer {
@@ -103,6 +108,8 @@ impl RocksStore {
     }
 
     /// Opens what is there for reading, as it is now: what is committed later does not show. A server may hold it.
+    /// A database of an earlier version that keeps no terms can be read; [`View::find`](crate::View::find) is then
+    /// `Missing`, and no timestamp is known.
     ///
     /// # Errors
     /// `Missing`, `Corrupt`, `Unavailable`.
@@ -130,7 +137,11 @@ impl RocksStore {
 
     fn try_read_only(dir: &Path) -> Result<Self, StoreError> {
         let (folder, options) = (directory::db(dir), RocksOptions::default());
-        let families = columns::families(&options);
+        let present = DB::list_cf(&columns::read_only(), &folder)
+            .map_err(|error| read::failed_to_open(folder.display(), &error))?;
+        let lacks =
+            |name: &str| keys::LATER.contains(&name) && !present.iter().any(|is| is == name);
+        let families = columns::families(&options, |name| !lacks(name));
         let db = DB::open_cf_descriptors_read_only(&columns::read_only(), &folder, families, false);
         let store = Self::load(dir, db, &options)?;
         store.scan_events(|_| Ok(()))?;
@@ -149,6 +160,7 @@ impl RocksStore {
             writer: None,
             heads: RwLock::default(),
             packers: Mutex::default(),
+            keeping: Mutex::default(),
             files: EnvelopeFiles::reader(dir),
             folder,
             reserve_bytes: options.reserve_bytes,
@@ -230,6 +242,6 @@ impl RocksStore {
     fn family(&self, name: &str) -> &ColumnFamily {
         self.db
             .cf_handle(name)
-            .expect("every column family in `keys` is opened, or opening fails")
+            .expect("every column family but the later ones is opened, or opening fails")
     }
 }

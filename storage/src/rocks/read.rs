@@ -8,7 +8,9 @@ use treering_tlog::{Hash, LeafIndex};
 
 use super::RocksStore;
 use super::rows::{self, StoredEntry};
-use crate::{BatchRow, EntryRow, LogId, Staged, StoreError, View, directory, keys, tiles};
+use crate::{
+    BatchRow, EntryRow, LogId, Order, Staged, StoreError, Term, View, directory, keys, tiles,
+};
 
 /// How RocksDB's messages say it; the kind of an error does not tell.
 const FILE_IS_GONE: &str = "No such file or directory";
@@ -25,11 +27,8 @@ impl View for RocksStore {
         from: LeafIndex,
         count: usize,
     ) -> Result<Vec<EntryRow>, StoreError> {
-        let head = self.visible_head(log).size;
-        let end = from.get().saturating_add(count as u64).min(head.get());
-        let end = LeafIndex::new(end).unwrap_or_else(|| head.next_index());
-        let mut found =
-            Vec::with_capacity(end.get().saturating_sub(from.get()).try_into().unwrap_or(0));
+        let (end, count) = self.end(log, from, count);
+        let mut found = Vec::with_capacity(count);
         self.scan_entries(log, from, end, |entry| {
             found.push(EntryRow {
                 leaf: entry.leaf,
@@ -99,9 +98,53 @@ impl View for RocksStore {
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         Ok(directory::bytes_below(&self.folder)? + self.files.size_on_disk()?)
     }
+
+    fn find(
+        &self,
+        log: LogId,
+        term: &Term,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, StoreError> {
+        self.scan_term(log, term, order, limit)
+    }
+
+    fn put_terms(&self, log: LogId, terms: &[(Term, LeafIndex)]) -> Result<(), StoreError> {
+        self.write_terms(log, terms)
+    }
+
+    fn keep_timestamps(
+        &self,
+        log: LogId,
+        timestamps: &[(LeafIndex, Bytes)],
+    ) -> Result<Vec<Bytes>, StoreError> {
+        self.write_timestamps(log, timestamps)
+    }
+
+    fn timestamps(
+        &self,
+        log: LogId,
+        from: LeafIndex,
+        count: usize,
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.scan_timestamps(log, from, count)
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        self.flush_late()
+    }
 }
 
 impl RocksStore {
+    /// Where `count` entries from `from` on end in the log as it is visible, and how many they are.
+    pub(super) fn end(&self, log: LogId, from: LeafIndex, count: usize) -> (LeafIndex, usize) {
+        let head = self.visible_head(log).size;
+        let end = from.get().saturating_add(count as u64).min(head.get());
+        let end = LeafIndex::new(end).unwrap_or_else(|| head.next_index());
+        let count = end.get().saturating_sub(from.get());
+        (end, count.try_into().unwrap_or(0))
+    }
+
     /// The row with that key; `name` is what a message calls it.
     fn get(
         &self,

@@ -15,6 +15,8 @@ use crate::{
 
 /// What an entry adds to a batch besides leaf and envelope: keys, hashes, lengths.
 const ENTRY_OVERHEAD: usize = 192;
+/// A term in a batch: its key, its kind and lengths.
+const TERM_BYTES: usize = 32;
 
 impl Journal for RocksStore {
     /// Die before the write: nothing of it is there. Die in it: the write-ahead log ends in a torn record, which the
@@ -156,6 +158,10 @@ impl RocksStore {
         );
         self.put_entries(&mut batch, record);
         self.put_envelopes(&mut batch, record);
+        let terms = self.family(keys::TERMS);
+        for (term, index) in &staged.rows.terms {
+            batch.put_cf(terms, keys::term(term, record.log, *index), []);
+        }
         let tiles = self.family(keys::TILES);
         for (level, index, bytes) in &staged.rows.tiles {
             batch.put_cf(tiles, keys::tile(record.log, *level, *index), bytes);
@@ -238,5 +244,6 @@ fn estimate(staged: &Staged) -> usize {
         .tiles
         .iter()
         .map(|(_, _, bytes)| bytes.len() + ENTRY_OVERHEAD);
-    entries.sum::<usize>() + tiles.sum::<usize>()
+    let terms = staged.rows.terms.len() * TERM_BYTES;
+    entries.sum::<usize>() + tiles.sum::<usize>() + terms
 }

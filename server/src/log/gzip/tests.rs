@@ -42,6 +42,7 @@ fn log(compressor: Arc<Compressor>, cache_bytes: usize, metrics: &Metrics) -> Ar
         cache_bytes,
         compressor,
         metrics: metrics.log(&name),
+        rekor_v1: None,
     };
     let identity = LogIdentity {
         id: LogId(0),
@@ -57,6 +58,7 @@ fn log(compressor: Arc<Compressor>, cache_bytes: usize, metrics: &Metrics) -> Ar
         edge: staged.edge,
         growth: None,
         integrated_time: 5,
+        rekor_v1_note: std::sync::OnceLock::new(),
     };
     let failure = watch::Sender::new(None);
     SharedLog::new(

@@ -23,6 +23,7 @@ fn tree(leaves: u64) -> Published {
         edge,
         growth: None,
         integrated_time: 0,
+        rekor_v1_note: std::sync::OnceLock::new(),
     }
 }
 
