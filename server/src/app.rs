@@ -30,7 +30,7 @@ use crate::log::admission::FreeDisk;
 use crate::log::recover::OpenError;
 use crate::metrics::Metrics;
 use crate::service::{RekorV2Rules, Service, ServiceParts};
-use crate::trust::{Services, Trust, TrustedLog, VKEY_SUFFIX};
+use crate::trust::{PUBLIC_KEY_SUFFIX, Services, Trust, TrustedLog, VKEY_SUFFIX};
 use crate::witness::{Setup, SetupError};
 
 /// How old the size of the store may be: finding it walks over every file of the data directory.
@@ -39,6 +39,17 @@ const STORAGE_READ_MAX_AGE: Duration = Duration::from_secs(60);
 /// Why a server does not start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
+    /// The second key of a log is another than the one that was published.
+    #[error(
+        "log {log}: expected keys/{log}.ecdsa.pem to be the private half of {path}, found another key. Put back the right key: timestamps \
+         and ids that clients hold are of that one"
+    )]
+    OtherKey {
+        /// The log.
+        log: LogName,
+        /// The file with the published half.
+        path: PathBuf,
+    },
     /// The folder is no data directory.
     #[error(
         "{dir} holds no log; make one with: treering-server init {dir} --url http://localhost:3000 (if one was there before, its disk is missing: do not make a new one)"
@@ -179,6 +190,7 @@ impl App {
             changing: tokio::sync::Mutex::new(()),
         };
         app.check_database()?;
+        app.check_second_keys()?;
         app.check_origins()?;
         app.refresh_trust()?;
         let app = Arc::new(app);
@@ -237,6 +249,33 @@ impl App {
                 return Err(AppError::LostDatabase {
                     vkey: root.join(&name),
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a second key that is not the one that was published: tree id and log id follow from it, and clients hold
+    /// timestamps of the other.
+    fn check_second_keys(&self) -> Result<(), AppError> {
+        for log in self.service.handles() {
+            let path = self
+                .directory
+                .root()
+                .join(format!("{}{PUBLIC_KEY_SUFFIX}", log.name()));
+            let Some(v1) = log.rekor_v1() else {
+                continue;
+            };
+            match std::fs::read_to_string(&path) {
+                Ok(published) if published != v1.log_key().to_pem() => {
+                    return Err(AppError::OtherKey {
+                        log: log.name().clone(),
+                        path,
+                    });
+                }
+                Ok(_) => {}
+                // The first start after the log was added writes it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(AppError::File { path, source }),
             }
         }
         Ok(())

@@ -67,6 +67,7 @@ impl From<AppError> for Failure {
             | AppError::Witness(_) => Exit::Usage,
             AppError::Refused(reject) => return reject.clone().into(),
             AppError::LostDatabase { .. }
+            | AppError::OtherKey { .. }
             | AppError::Store(_)
             | AppError::Open(_)
             | AppError::File { .. }

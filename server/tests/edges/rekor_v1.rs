@@ -370,6 +370,27 @@ async fn indexes_go_on_over_shards_and_old_ones_stay() {
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn another_second_key_never_signs_for_the_log() {
+    let folder = start().await.stop_keeping().await;
+    let dir = folder.path().join("log");
+    let keys = dir.join("keys");
+    std::fs::remove_file(keys.join("rekor-v1.ecdsa.pem")).unwrap();
+    treering_server::keys::ecdsa::create(&keys, &name("rekor-v1")).unwrap();
+    let published = std::fs::read(dir.join("rekor-v1.pub")).unwrap();
+    let config = super::support::config(&dir, &[]);
+    let metrics = std::sync::Arc::new(treering_server::metrics::Metrics::new());
+    let clock = super::support::clock();
+    let started = treering_server::serve::Server::start(&dir, config, metrics, clock).await;
+    let error = started.map(|_| ()).unwrap_err().to_string();
+    assert!(
+        error.contains("rekor-v1.ecdsa.pem") && error.contains("another key"),
+        "{error}"
+    );
+    let kept = std::fs::read(dir.join("rekor-v1.pub")).unwrap();
+    assert_eq!(kept, published, "what clients were told stays");
+}
+
 async fn restart(server: Running) -> Running {
     server.restart().await
 }
