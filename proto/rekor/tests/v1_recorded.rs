@@ -152,7 +152,7 @@ impl Log {
 
     fn create(&mut self, case: &Case, body: &[u8]) -> Result<Answer, Rejected> {
         let entry = ProposedEntry::parse(body)?
-            .verify(&Uncached)
+            .verify(&Uncached, 0)
             .map_err(Rejected::Entry)?;
         let hash = entry.canonical().leaf_hash();
         if self.leaves.iter().any(|stored| stored.hash == hash) {

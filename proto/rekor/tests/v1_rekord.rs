@@ -41,7 +41,7 @@ fn propose(content: &str, signed: &Signed) -> Result<VerifiedEntry, RefusedEntry
     let body = json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": spec}).to_string();
     ProposedEntry::parse(body.as_bytes())
         .unwrap()
-        .verify(&Uncached)
+        .verify(&Uncached, 0)
 }
 
 fn canonical(entry: &VerifiedEntry) -> Signed {
@@ -207,7 +207,7 @@ fn keys_of_pgp_that_lack_something_are_refused() {
 #[test]
 fn a_key_and_signature_of_upstream_are_taken() {
     let body = include_bytes!("vectors/rekord/upstream.json");
-    let entry = ProposedEntry::parse(body).unwrap().verify(&Uncached);
+    let entry = ProposedEntry::parse(body).unwrap().verify(&Uncached, 0);
     let entry = entry.unwrap();
     let plain = canonical(&entry);
     let armored = String::from_utf8(decode(&plain.signature)).unwrap();

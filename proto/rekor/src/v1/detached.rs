@@ -1,5 +1,7 @@
 //! Keys of a rekord in its formats, and what verifies by them: `x509`, `minisign`, `ssh`, `pgp`.
 
+use ::base64::Engine as _;
+use ::base64::engine::general_purpose::STANDARD;
 use treering_attest::{DigestAlgorithm, verify};
 
 use super::pem::MAX_PEM;
@@ -74,6 +76,22 @@ impl Key {
             Self::Minisign(_) | Self::Ssh(_) | Self::Pgp(_) => None,
         }
     }
+}
+
+/// What an entry is found by of a key in the base64 of a leaf, unless it is of the format of the other kinds: the digest of the key,
+/// and addresses in it.
+pub(super) fn names(format: &str, content: &str) -> Vec<String> {
+    if format == X509 {
+        return Vec::new();
+    }
+    let Ok(key) = STANDARD.decode(content) else {
+        return Vec::new();
+    };
+    let mut names = vec![hex::encode(DigestAlgorithm::Sha256.of(&key))];
+    if format == openpgp::FORMAT {
+        names.extend(openpgp::addresses(&key));
+    }
+    names
 }
 
 fn key_refused(source: KeyRefused) -> RefusedEntry {

@@ -11,7 +11,6 @@ use super::entry::{Entry, HashValue};
 use super::hashedrekord::{Data, Key};
 use super::json::{Object, Text, object};
 use super::member::{self, Digits, HashJson, one_of};
-use super::openpgp;
 use super::refused::RefusedEntry;
 use super::schema::{SchemaError, SchemaErrors};
 use super::verified::VerifiedEntry;
@@ -121,17 +120,7 @@ impl Proposal {
 impl Spec {
     /// What an entry of another format than x509 is found by beside its artifact: the digest of its key, and addresses in it.
     pub(super) fn key_names(&self) -> Vec<String> {
-        if self.signature.format == detached::X509 {
-            return Vec::new();
-        }
-        let Ok(key) = STANDARD.decode(&self.signature.public_key.content) else {
-            return Vec::new();
-        };
-        let mut names = vec![hex::encode(DigestAlgorithm::Sha256.of(&key))];
-        if self.signature.format == openpgp::FORMAT {
-            names.extend(openpgp::addresses(&key));
-        }
-        names
+        detached::names(&self.signature.format, &self.signature.public_key.content)
     }
 }
 

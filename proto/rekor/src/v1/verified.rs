@@ -16,6 +16,7 @@ pub struct VerifiedEntry {
     canonical: Canonical,
     envelope: Option<String>,
     verifiers: Vec<Verifier>,
+    expires: Option<i64>,
 }
 
 /// What a [`VerifiedEntry`] is made of.
@@ -47,7 +48,19 @@ impl VerifiedEntry {
             canonical: Canonical::new(leaf),
             envelope,
             verifiers,
+            expires: None,
         })
+    }
+
+    /// For the kinds whose content is valid until a time, in seconds since the Unix epoch.
+    pub(super) fn expiring(mut self, at: i64) -> Self {
+        self.expires = Some(at);
+        self
+    }
+
+    /// When its content stops being valid.
+    pub(super) fn expires(&self) -> Option<i64> {
+        self.expires
     }
 
     /// What the leaf says.
