@@ -31,7 +31,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a data directory with a first log, of dialect rekor-v2
+    /// Make a data directory with a first log
     Init(Init),
     /// Serve the logs of a data directory until SIGTERM or SIGINT
     Serve(Serve),
@@ -57,6 +57,9 @@ pub struct Init {
     /// Where clients will reach the server: scheme, host and port, no path
     #[arg(long, value_parser = server_url)]
     pub url: ServerUrl,
+    /// What the first log's leaves are, as with `log add`; it goes by this name
+    #[arg(long, value_parser = dialect, default_value = "rekor-v2")]
+    pub dialect: Dialect,
     /// The first line of the log's checkpoints, if it is not to be the host of the URL
     #[arg(long)]
     pub origin: Option<String>,

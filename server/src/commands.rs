@@ -16,7 +16,7 @@ use crate::cli::{Cli, Command, Fsck, Init, LogCommand, NewLogArgs, Output, Serve
 use crate::clock::{Clock, SystemClock};
 use crate::config::HttpLimits;
 use crate::descriptors;
-use crate::init::{InitOptions, init};
+use crate::init::{InitOptions, init_of};
 use crate::inspect;
 use crate::metrics::Metrics;
 use crate::remote;
@@ -147,7 +147,7 @@ async fn make(command: Init) -> Result<(), Failure> {
     };
     let dir = command.dir;
     let mut text = String::new();
-    for log in init(&dir, options, clock()).await? {
+    for log in init_of(command.dialect, &dir, options, clock()).await? {
         text += &format!(
             "log {} with origin {}\n{}\n",
             log.name, log.origin, log.vkey

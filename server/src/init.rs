@@ -14,9 +14,6 @@ use crate::files;
 use crate::metrics::Metrics;
 use crate::trust::Services;
 
-/// The name of the first log.
-const FIRST_LOG: &str = "rekor-v2";
-
 /// What `init` is told.
 #[derive(Clone, Debug)]
 pub struct InitOptions {
@@ -30,11 +27,24 @@ pub struct InitOptions {
     pub services: Services,
 }
 
-/// Makes a data directory: folders, configuration, key, log, and the files for clients.
+/// Makes a data directory: folders, configuration, key, log of dialect rekor-v2, and the files for clients.
 ///
 /// # Errors
 /// If the folder holds a log already or something cannot be made. What a failed try leaves holds no log: remove it.
 pub async fn init(
+    dir: &Path,
+    options: InitOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<Vec<LogInfo>, AppError> {
+    init_of(Dialect::RekorV2, dir, options, clock).await
+}
+
+/// As [`init`], with a first log of some dialect, by whose name it goes.
+///
+/// # Errors
+/// As [`init`].
+pub async fn init_of(
+    dialect: Dialect,
     dir: &Path,
     options: InitOptions,
     clock: Arc<dyn Clock>,
@@ -57,7 +67,7 @@ pub async fn init(
         App::open(&open_in, config, Arc::new(Metrics::new()), clock)
     });
     let app = opened.await.expect("opening a store does not panic")?;
-    let added = app.change(Change::Add(first_log(options))).await;
+    let added = app.change(Change::Add(first_log(dialect, options))).await;
     let logs = app
         .service()
         .handles()
@@ -89,10 +99,10 @@ fn check_origin(options: &InitOptions) -> Result<(), AppError> {
     Ok(())
 }
 
-fn first_log(options: InitOptions) -> NewLog {
+fn first_log(dialect: Dialect, options: InitOptions) -> NewLog {
     NewLog {
-        name: LogName::new(FIRST_LOG).expect("the name keeps the rules"),
-        dialect: Dialect::RekorV2,
+        name: LogName::new(dialect.as_str()).expect("the name keeps the rules"),
+        dialect,
         url: None,
         origin: options.origin,
         allow_foreign_origin: options.allow_foreign_origin,

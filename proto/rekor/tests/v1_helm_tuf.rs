@@ -61,11 +61,18 @@ fn leaves_and_index_keys_are_those_of_upstream() {
         let entry = found.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(entry.canonical().leaf(), leaf.as_bytes(), "{name}");
         assert_eq!(Entry::parse(leaf.as_bytes()).as_ref(), Ok(entry.entry()));
-        assert_eq!(entry.index_keys().unwrap(), case.keys, "{name}");
-        assert_eq!(index_keys(entry.entry(), None).unwrap(), case.keys);
+        // As they are asked for, each once.
+        let mut keys: Vec<String> = Vec::new();
+        for key in case.keys.iter().map(|key| key.to_lowercase()) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        assert_eq!(entry.index_keys().unwrap(), keys, "{name}");
+        assert_eq!(index_keys(entry.entry(), None).unwrap(), keys);
         taken += 1;
     }
-    assert_eq!(taken, 41);
+    assert_eq!(taken, 38);
 }
 
 #[test]

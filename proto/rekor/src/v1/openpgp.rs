@@ -189,9 +189,20 @@ pub(super) fn addresses(canonical: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// What stands between the last angle brackets of a name.
-fn address(name: &str) -> Option<String> {
-    let (_, address) = name.trim_end().strip_suffix('>')?.rsplit_once('<')?;
+/// The address of a name, as upstream takes `Name (Comment) <address>` apart: a name alone that has an at sign is one, too.
+fn address(id: &str) -> Option<String> {
+    let name_ends = id.find(['(', '<']).unwrap_or(id.len());
+    let (name, rest) = id.split_at(name_ends);
+    let behind_comment = match rest.strip_prefix('(') {
+        Some(comment) => comment.split_once(')').map_or("", |(_, rest)| rest),
+        None => rest,
+    };
+    let address = behind_comment.split_once('<').map_or("", |(_, rest)| rest);
+    let address = address.split('>').next().unwrap_or_default().trim();
+    let address = match address {
+        "" => name.trim(),
+        address => address,
+    };
     super::search::is_email(address).then(|| address.to_owned())
 }
 
@@ -397,4 +408,28 @@ fn verify(
     content: &[u8],
 ) -> Result<(), RefusedEntry> {
     signature.verify(key, content).map_err(|_| UNVERIFIED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_apart() {
+        for (name, expected) in [
+            ("A B (c <d@e>) <a@b.test>", Some("a@b.test")),
+            ("<a@b.test>", Some("a@b.test")),
+            ("A <a@b.test", Some("a@b.test")),
+            ("A <a@b.test> <c@d.test>", Some("a@b.test")),
+            (" a@b.test ", Some("a@b.test")),
+            ("a@b.test (c)", Some("a@b.test")),
+            ("a@b.test <>", Some("a@b.test")),
+            ("A (a@b.test", None),
+            ("A <a b@c.test>", None),
+            ("A", None),
+            ("", None),
+        ] {
+            assert_eq!(address(name).as_deref(), expected, "{name:?}");
+        }
+    }
 }

@@ -10,12 +10,6 @@ use super::pem;
 use super::refused::RefusedEntry;
 use super::tuf_metadata::{list, malformed, member, text};
 
-/// What stands in a SubjectPublicKeyInfo before the 32 bytes of an Ed25519 key (RFC 8410 4).
-const ED25519: [u8; 12] = *b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
-/// The same before the 65 bytes of an uncompressed point of P-256 (RFC 5480 2).
-const P256: [u8; 26] =
-    *b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
-
 /// A key that can verify.
 #[derive(Clone, Debug)]
 pub(super) struct Key(PublicKey);
@@ -31,23 +25,19 @@ impl Key {
             return Err(malformed("texts in their places"));
         }
         let value = text(member(json, "keyval")?, "public")?;
-        let of = |expected, der: Option<Vec<u8>>| {
-            let key =
-                der.and_then(|der| PublicKey::from_spki_der_with(&der, RsaSizes::Legacy).ok());
-            key.ok_or_else(|| malformed(expected))
-        };
-        let key = match text(json, "keytype")? {
-            "ed25519" => of(
+        let (key, expected) = match text(json, "keytype")? {
+            "ed25519" => (
+                bare(value, 32).and_then(|key| PublicKey::from_ed25519(&key).ok()),
                 "an ed25519 key of 32 bytes in hexadecimal digits",
-                bare(&ED25519, value, 32),
-            )?,
-            "ecdsa" | "ecdsa-sha2-nistp256" => {
-                let der = spki(value).or_else(|| bare(&P256, value, 65));
-                of("an ecdsa key in pem or a point in hexadecimal digits", der)?
-            }
-            "rsa" => of("an rsa key in pem", spki(value))?,
+            ),
+            "ecdsa" | "ecdsa-sha2-nistp256" => (
+                spki(value).or_else(|| PublicKey::from_ec_point(&bare(value, 65)?).ok()),
+                "an ecdsa key in pem or a point in hexadecimal digits",
+            ),
+            "rsa" => (spki(value), "an rsa key in pem"),
             _ => return Err(malformed("keys of type ed25519, ecdsa or rsa")),
         };
+        let key = key.ok_or_else(|| malformed(expected))?;
         let fits = match key.algorithm() {
             KeyAlgorithm::Ed25519 => text(json, "keytype")? == "ed25519",
             KeyAlgorithm::Rsa { .. } => text(json, "keytype")? == "rsa",
@@ -74,14 +64,14 @@ impl Key {
 }
 
 /// Of PEM the first block counts, as upstream.
-fn spki(value: &str) -> Option<Vec<u8>> {
+fn spki(value: &str) -> Option<PublicKey> {
     let (block, _) = pem::decode(value.as_bytes())?;
-    (block.label == "PUBLIC KEY").then_some(block.der)
+    let der = (block.label == "PUBLIC KEY").then_some(block.der)?;
+    PublicKey::from_spki_der_with(&der, RsaSizes::Legacy).ok()
 }
 
-fn bare(prefix: &[u8], value: &str, len: usize) -> Option<Vec<u8>> {
-    let key = hex::decode(value).ok().filter(|key| key.len() == len)?;
-    Some([prefix, &key].concat())
+fn bare(value: &str, len: usize) -> Option<Vec<u8>> {
+    hex::decode(value).ok().filter(|key| key.len() == len)
 }
 
 /// RSASSA-PSS with a salt as long as the digest, as securesystemslib signs, or as long as fits, as go-tuf does. The library of
