@@ -13,6 +13,7 @@ pub mod limits;
 mod pem;
 pub mod signature;
 pub mod statement;
+mod strict;
 pub mod timestamp;
 
 pub use base64::Base64Error;

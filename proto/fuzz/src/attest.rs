@@ -35,6 +35,8 @@ pub fn envelope(data: &[u8]) {
                 "sig": base64(&signature.sig),
                 "certificate": signature.certificate.as_ref().map(base64),
                 "intermediates": signature.intermediates.iter().map(base64).collect::<Vec<_>>(),
+                "timestamps": signature.timestamps.iter()
+                    .map(|token| json!({"type": "tsp", "data": base64(token)})).collect::<Vec<_>>(),
             })
         })
         .collect();
