@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod container;
 pub mod digest;
 pub mod envelope;
+pub mod facts;
 pub mod json;
 pub mod keys;
 pub mod limits;

@@ -121,7 +121,8 @@ mod tests {
         for (text, found) in [
             (r#"{"a":1,"a":2}"#, "duplicate member \"a\""),
             (r#"{"a":{"b":1,"\u0062":2}}"#, "duplicate member \"b\""),
-            (r#"["\ud800"]"#, "surrogate"),
+            (r#"["\ud800"]"#, "hex escape"),
+            (r#"["\ud800\u0041"]"#, "surrogate"),
             (r#"["\udc00x"]"#, "surrogate"),
             ("[1e999]", "number out of range"),
             ("[] []", "trailing"),
