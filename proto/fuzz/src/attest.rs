@@ -87,8 +87,14 @@ pub fn statement(data: &[u8]) {
                 .iter()
                 .map(|(algorithm, value)| format!("{}:{}", text(algorithm), text(value)))
                 .collect();
-            let name = subject.name.as_ref().map_or("null".to_owned(), text);
-            format!(r#"{{"name":{name},"digest":{{{}}}}}"#, digests.join(","))
+            let or_null = |text_: &Option<String>| text_.as_ref().map_or("null".to_owned(), text);
+            let (name, uri) = (or_null(&subject.name), or_null(&subject.uri));
+            let refs: Vec<String> = subject.source_refs.iter().map(text).collect();
+            format!(
+                r#"{{"name":{name},"uri":{uri},"digest":{{{}}},"annotations":{{"sourceRefs":[{}]}}}}"#,
+                digests.join(","),
+                refs.join(",")
+            )
         })
         .collect();
     let plain = format!(

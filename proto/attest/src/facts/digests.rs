@@ -250,10 +250,7 @@ mod tests {
             Digest::new("gitCommit", commit),
         );
         assert!(old.matches(&new) && new.matches(&old));
-        assert_eq!(
-            (old.strength, new.strength),
-            (Weak, Git)
-        );
+        assert_eq!((old.strength, new.strength), (Weak, Git));
         assert!(new.aliases().contains(&old.key()));
         assert!(!old.matches(&Digest::new("gitTree", commit)));
     }
