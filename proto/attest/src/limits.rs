@@ -17,7 +17,7 @@
 //! | digests of a subject | 64 | one an algorithm |
 //! | bytes of a container | 256 MiB | the largest that a store of attestations is asked to hold; each reader sets a lower bound of its own |
 //! | items of a container | 10,000 | a line or an attestation each; an answer of npm has 2, of GitHub 30 a page |
-//! | JSON values of a predicate | 500,000 | 32 bytes each and more; Tekton's largest, of 16 tasks, has 3,000. Bills of materials are streamed and not counted |
+//! | JSON values of a predicate | 250,000 | 32 bytes each and more; Tekton's largest, of 16 tasks, has 3,000. Bills of materials are streamed and not counted |
 //! | candidates of an ambiguous fact | 8 | enough to show that it is; keeps extraction linear in time and memory |
 //!
 //! The length of an envelope or bundle as a whole is the caller's bound (the server's `max_envelope_bytes`): every parser
@@ -52,6 +52,6 @@ pub const MAX_CONTAINER: usize = 256 * 1024 * 1024;
 /// Items of one container: lines, or attestations of an answer.
 pub const MAX_ITEMS: usize = 10_000;
 /// JSON values of a document that is read as a whole, such as a predicate.
-pub const MAX_VALUES: usize = 500_000;
+pub const MAX_VALUES: usize = 250_000;
 /// Candidates that an ambiguous fact keeps.
 pub const MAX_CANDIDATES: usize = 8;

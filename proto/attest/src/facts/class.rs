@@ -383,76 +383,79 @@ fn is_minor(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// Each family with the types that belong to it.
+    const FAMILIES: &[(Class, &[&str])] = &[
+        (
+            Class::Provenance,
+            &[
+                "https://slsa.dev/provenance/v1",
+                "https://slsa.dev/provenance/v1.0",
+                "https://slsa.dev/provenance/v1.0?draft",
+                "https://slsa.dev/provenance/v1/",
+                "https://slsa.dev/provenance/v0.2",
+                "https://slsa.dev/provenance/v0.1",
+                "https://in-toto.io/Provenance/v0.1",
+            ],
+        ),
+        (
+            Class::Vsa,
+            &[
+                "https://slsa.dev/verification_summary/v1",
+                "https://slsa.dev/verification_summary/v0.2",
+                "https://conforma.dev/verification_summary/v1",
+            ],
+        ),
+        (
+            Class::SourceProvenance,
+            &["github.com/slsa-framework/slsa-source-poc/source-provenance/v1"],
+        ),
+        (
+            Class::Sbom,
+            &[
+                "https://spdx.dev/Document",
+                "https://spdx.dev/Document/v2.3",
+                "https://spdx.dev/Document/v3.0",
+                "https://cyclonedx.org/bom",
+                "https://cyclonedx.org/bom/v1.6",
+            ],
+        ),
+        (
+            Class::Vex,
+            &["https://openvex.dev/ns", "https://openvex.dev/ns/v0.2.0"],
+        ),
+        (
+            Class::Link,
+            &[
+                "https://in-toto.io/Link/v1",
+                "https://in-toto.io/attestation/link/v0.3",
+            ],
+        ),
+        (
+            Class::Vulns,
+            &["https://cosign.sigstore.dev/attestation/vuln/v1"],
+        ),
+        (
+            Class::Custom,
+            &["https://cosign.sigstore.dev/attestation/v1"],
+        ),
+        (
+            Class::Unknown,
+            &[
+                "",
+                "https://slsa.dev/provenance/v9",
+                "https://slsa.dev/provenance/v1x",
+                "https://slsa.dev/provenance/v1.",
+                "https://slsa.dev/provenance/",
+                "https://example.com/https://slsa.dev/provenance/v1",
+            ],
+        ),
+    ];
+
     #[test]
     fn variants_of_a_type_are_one_family() {
-        for (class, types) in [
-            (
-                Class::Provenance,
-                &[
-                    "https://slsa.dev/provenance/v1",
-                    "https://slsa.dev/provenance/v1.0",
-                    "https://slsa.dev/provenance/v1.0?draft",
-                    "https://slsa.dev/provenance/v1/",
-                    "https://slsa.dev/provenance/v0.2",
-                    "https://slsa.dev/provenance/v0.1",
-                    "https://in-toto.io/Provenance/v0.1",
-                ][..],
-            ),
-            (
-                Class::Vsa,
-                &[
-                    "https://slsa.dev/verification_summary/v1",
-                    "https://slsa.dev/verification_summary/v0.2",
-                    "https://conforma.dev/verification_summary/v1",
-                ],
-            ),
-            (
-                Class::SourceProvenance,
-                &["github.com/slsa-framework/slsa-source-poc/source-provenance/v1"],
-            ),
-            (
-                Class::Sbom,
-                &[
-                    "https://spdx.dev/Document",
-                    "https://spdx.dev/Document/v2.3",
-                    "https://spdx.dev/Document/v3.0",
-                    "https://cyclonedx.org/bom",
-                    "https://cyclonedx.org/bom/v1.6",
-                ],
-            ),
-            (
-                Class::Vex,
-                &["https://openvex.dev/ns", "https://openvex.dev/ns/v0.2.0"],
-            ),
-            (
-                Class::Link,
-                &[
-                    "https://in-toto.io/Link/v1",
-                    "https://in-toto.io/attestation/link/v0.3",
-                ],
-            ),
-            (
-                Class::Vulns,
-                &["https://cosign.sigstore.dev/attestation/vuln/v1"],
-            ),
-            (
-                Class::Custom,
-                &["https://cosign.sigstore.dev/attestation/v1"],
-            ),
-            (
-                Class::Unknown,
-                &[
-                    "",
-                    "https://slsa.dev/provenance/v9",
-                    "https://slsa.dev/provenance/v1x",
-                    "https://slsa.dev/provenance/v1.",
-                    "https://slsa.dev/provenance/",
-                    "https://example.com/https://slsa.dev/provenance/v1",
-                ],
-            ),
-        ] {
-            for text in types {
-                assert_eq!(find(text).0, class, "{text}");
+        for (class, types) in FAMILIES {
+            for text in *types {
+                assert_eq!(find(text).0, *class, "{text}");
             }
         }
     }

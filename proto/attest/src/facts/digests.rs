@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// A digest of an artifact, or an identifier that stands in a digest's place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Digest {
     /// The algorithm by its name in in-toto's `digest_set.md`, `sha256` for one; a name that is not known stays as it was written.
     pub algorithm: String,

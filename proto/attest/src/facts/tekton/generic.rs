@@ -1,6 +1,8 @@
 //! The generic build type of provenance v1: tasks are named only if the pipeline is written out in the run, and images are listed
 //! beside them without saying whose.
 
+use std::collections::BTreeMap;
+
 use super::parts::{Dependencies, parameters, reference_or_inline, set_resolved};
 use super::v1::{images, is_pipeline, named};
 use super::{Reference, RunResult, TaskResult, TaskRow};
@@ -28,6 +30,22 @@ pub(super) fn rows(
     let (tasks, last) = (spec.get("tasks"), spec.get("finally"));
     let tasks = tasks.items().chain(last.items());
     tasks.map(|task| inline(&task, &dependencies)).collect()
+}
+
+/// What the pipeline, if it is written out, says that these tasks had to wait for: a TaskRun does not.
+pub(super) fn order(tasks: &mut [TaskRow], spec: &Cursor<'_>) {
+    let after = |task: Cursor<'_>| {
+        let name = task.get("name").as_str()?.to_owned();
+        Some((name, task.get("runAfter").texts()))
+    };
+    let waits: BTreeMap<String, Fact<Vec<String>>> =
+        spec.get("tasks").items().filter_map(after).collect();
+    for task in tasks {
+        let name = task.name.value().map(String::as_str);
+        if let Some(waits) = name.and_then(|name| waits.get(name)) {
+            task.after = waits.clone();
+        }
+    }
 }
 
 /// A task of a pipeline that is not written out: what it resolved to, and nothing else.

@@ -36,10 +36,13 @@ fn row(dependency: &Cursor<'_>) -> TaskRow {
 fn task_run(run: &Cursor<'_>) -> TaskRow {
     let (metadata, spec, status) = (run.get("metadata"), run.get("spec"), run.get("status"));
     let task_spec = status.get("taskSpec");
+    let labels = metadata.get("labels");
+    let mut reference = reference_or_inline(&spec.get("taskRef"), &spec.get("taskSpec"));
+    reference.name = reference.name.or(|| labels.get("tekton.dev/task").text());
     TaskRow {
-        name: metadata.path(&["labels", "tekton.dev/pipelineTask"]).text(),
+        name: labels.get("tekton.dev/pipelineTask").text(),
         task_run: metadata.get("name").text(),
-        reference: reference_or_inline(&spec.get("taskRef"), &spec.get("taskSpec")),
+        reference,
         status: outcome(&status),
         started: status.get("startTime").text(),
         finished: status.get("completionTime").text(),

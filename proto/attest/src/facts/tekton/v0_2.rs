@@ -39,6 +39,8 @@ pub(in crate::facts) fn extract(predicate: &Cursor<'_>, facts: &mut Facts) {
 fn row(task: &Cursor<'_>) -> TaskRow {
     let invocation = task.get("invocation");
     let mut reference = reference(&task.get("ref"));
+    let label = invocation.path(&["environment", "labels", "tekton.dev/task"]);
+    reference.name = reference.name.or(|| label.text());
     resolved(&mut reference, &invocation);
     TaskRow {
         name: task.get("name").text(),

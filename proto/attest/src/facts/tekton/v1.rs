@@ -40,12 +40,12 @@ pub(in crate::facts) fn extract(predicate: &Cursor<'_>, facts: &mut Facts) {
     facts.build.config = config_source(&external, &run);
     source(&materials, &results).settle(&mut facts.build);
 
-    let decoded = task_run::rows(&definition.get("resolvedDependencies"));
-    let tasks = if decoded.is_empty() {
-        generic::rows(&run_spec, &run, &materials, &results, facts)
+    let mut tasks = task_run::rows(&definition.get("resolvedDependencies"));
+    if tasks.is_empty() {
+        tasks = generic::rows(&run_spec, &run, &materials, &results, facts);
     } else {
-        decoded
-    };
+        generic::order(&mut tasks, &spec);
+    }
     let flags = internal.any(&[
         "tekton-pipelines-feature-flags",
         "tekton-pipelines-feature-flags-config",
