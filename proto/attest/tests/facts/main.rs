@@ -5,10 +5,13 @@
     reason = "what tests share panics as tests do"
 )]
 
+mod builds;
 mod families;
 mod recorded;
+mod registries;
 mod sboms;
 mod tekton;
+mod tekton_rows;
 mod traps;
 
 use std::fs;

@@ -2,12 +2,12 @@
 
 use treering_attest::facts::{Class, Details, Dialect, Facts, Format};
 
-use crate::{facts, facts_of, read, stated, vectors};
+use crate::{facts, read, stated, vectors};
 
 /// What a build says: builder, build type, repository, commit, reference, entry point, run, trigger.
-type Build = [Option<&'static str>; 8];
+pub(crate) type Build = [Option<&'static str>; 8];
 
-fn build(facts: &Facts) -> [Option<&str>; 8] {
+pub(crate) fn build(facts: &Facts) -> [Option<&str>; 8] {
     let build = &facts.build;
     [
         stated(&build.builder_id),
@@ -22,7 +22,7 @@ fn build(facts: &Facts) -> [Option<&str>; 8] {
 }
 
 /// The only subject: name, package URL, algorithm, value.
-fn subject(facts: &Facts) -> (Option<&str>, Option<&str>, &str, &str) {
+pub(crate) fn subject(facts: &Facts) -> (Option<&str>, Option<&str>, &str, &str) {
     let [subject] = facts.subjects.as_slice() else {
         panic!("it has one subject")
     };
@@ -49,75 +49,77 @@ const COMMIT_2_1: Option<&str> = Some("4d329c75e7ec1725f7c9ce917a8799d408d06be3"
 const BINARY_1_9: &str = "c73dd6a049474a594ff95ef05e87d73d54254051c4b83779a98282324ffdd726";
 const BINARY_2_1: &str = "f6ab7ad0c7549b5a4942c3b0690519d791c28c4c0f8b286208cb40da3322a066";
 const TAG: Option<&str> = Some("refs/tags/v14.2");
-const MAIN: Option<&str> = Some("refs/heads/main");
-const PUSH: Option<&str> = Some("push");
-const DISPATCH: Option<&str> = Some("workflow_dispatch");
+pub(crate) const MAIN: Option<&str> = Some("refs/heads/main");
+pub(crate) const PUSH: Option<&str> = Some("push");
+pub(crate) const DISPATCH: Option<&str> = Some("workflow_dispatch");
+
+/// File, name and digest of the subject, and what the build says.
+const GENERATED: [(&str, &str, &str, Build); 4] = [
+    (
+        "v1.9.0-push-v14.2",
+        "gha_go-binary-linux-amd64-v14.2",
+        BINARY_1_9,
+        [
+            V1_9,
+            Some(GENERATOR),
+            EXAMPLE,
+            COMMIT_1_9,
+            TAG,
+            E2E,
+            Some("5947345583-1"),
+            PUSH,
+        ],
+    ),
+    (
+        "v1.9.0-workflow_dispatch",
+        "gha_go-binary-linux-amd64-workflow_dispatch",
+        BINARY_1_9,
+        [
+            V1_9,
+            Some(GENERATOR),
+            EXAMPLE,
+            COMMIT_1_9,
+            MAIN,
+            E2E,
+            Some("5947340677-1"),
+            DISPATCH,
+        ],
+    ),
+    (
+        "v2.1.0-push-v14.2",
+        "gha_go-binary-linux-amd64-v14.2",
+        BINARY_2_1,
+        [
+            V2_1,
+            Some(GENERATOR),
+            EXAMPLE,
+            COMMIT_2_1,
+            TAG,
+            E2E,
+            Some("13530999644-1"),
+            PUSH,
+        ],
+    ),
+    (
+        "v2.1.0-workflow_dispatch",
+        "gha_go-binary-linux-amd64-workflow_dispatch",
+        BINARY_2_1,
+        [
+            V2_1,
+            Some(GENERATOR),
+            EXAMPLE,
+            COMMIT_2_1,
+            MAIN,
+            E2E,
+            Some("13531731005-1"),
+            DISPATCH,
+        ],
+    ),
+];
 
 #[test]
 fn slsa_github_generator() {
-    let rows: [(&str, &str, &str, Build); 4] = [
-        (
-            "v1.9.0-push-v14.2",
-            "gha_go-binary-linux-amd64-v14.2",
-            BINARY_1_9,
-            [
-                V1_9,
-                Some(GENERATOR),
-                EXAMPLE,
-                COMMIT_1_9,
-                TAG,
-                E2E,
-                Some("5947345583-1"),
-                PUSH,
-            ],
-        ),
-        (
-            "v1.9.0-workflow_dispatch",
-            "gha_go-binary-linux-amd64-workflow_dispatch",
-            BINARY_1_9,
-            [
-                V1_9,
-                Some(GENERATOR),
-                EXAMPLE,
-                COMMIT_1_9,
-                MAIN,
-                E2E,
-                Some("5947340677-1"),
-                DISPATCH,
-            ],
-        ),
-        (
-            "v2.1.0-push-v14.2",
-            "gha_go-binary-linux-amd64-v14.2",
-            BINARY_2_1,
-            [
-                V2_1,
-                Some(GENERATOR),
-                EXAMPLE,
-                COMMIT_2_1,
-                TAG,
-                E2E,
-                Some("13530999644-1"),
-                PUSH,
-            ],
-        ),
-        (
-            "v2.1.0-workflow_dispatch",
-            "gha_go-binary-linux-amd64-workflow_dispatch",
-            BINARY_2_1,
-            [
-                V2_1,
-                Some(GENERATOR),
-                EXAMPLE,
-                COMMIT_2_1,
-                MAIN,
-                E2E,
-                Some("13531731005-1"),
-                DISPATCH,
-            ],
-        ),
-    ];
-    for (file, name, digest, expected) in rows {
+    for (file, name, digest, expected) in GENERATED {
         let facts = facts(&format!("slsa-github/{file}.intoto.jsonl"));
         assert_eq!(facts.class, Class::Provenance, "{file}");
         // A statement v0.1 with provenance v0.2, in a bundle 0.3 of the later two.
@@ -144,184 +146,6 @@ fn slsa_github_generator() {
         );
         assert_eq!(facts.build.builder_id.at(), Some("/predicate/builder/id"));
     }
-}
-
-struct Npm {
-    file: &'static str,
-    purl: &'static str,
-    digest: &'static str,
-    publish: [&'static str; 2],
-    build: Build,
-}
-
-const OLD_RUNNER: Option<&str> = Some("https://github.com/actions/runner/github-hosted");
-const OLD_WORKFLOW: Option<&str> =
-    Some("https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1");
-
-const NPM: [Npm; 3] = [
-    Npm {
-        file: "gundam-visor-cli-v1-tag",
-        purl: "pkg:npm/gundam-visor@1.0.1",
-        digest: "8d9d7972f676516c75014aa074e11ae604d98f0b64ec6725a61e2838ff3dab162118fa71433fb31e1550d30bd0dec9d086ce032b94457b583900c507acf39c40",
-        publish: ["gundam-visor", "1.0.1"],
-        build: [
-            OLD_RUNNER,
-            OLD_WORKFLOW,
-            Some("https://github.com/ramonpetgrave64/gundam-visor"),
-            Some("599500821344b070902a7a5666064bfdaba715df"),
-            Some("refs/tags/v1.0.1"),
-            Some(".github/workflows/npm-publish.yml"),
-            Some(
-                "https://github.com/ramonpetgrave64/gundam-visor/actions/runs/9358004112/attempts/1",
-            ),
-            Some("release"),
-        ],
-    },
-    Npm {
-        file: "provenance-npm-test-cli-v1-prega",
-        purl: "pkg:npm/sigstore@2.3.1",
-        digest: "f06fbf5c353cc0db093904b9cac0d53b412d83dff6b80e6047d9786708a38e5c3105cad4e913dfc22dbe8c999b3fe029d47969fe75406843b8163db6fd22f681",
-        publish: ["sigstore", "2.3.1"],
-        build: [
-            OLD_RUNNER,
-            OLD_WORKFLOW,
-            Some("https://github.com/sigstore/sigstore-js"),
-            Some("46e7056ff9912ebfee5298d94024895a9fea76c0"),
-            MAIN,
-            Some(".github/workflows/release.yml"),
-            Some("https://github.com/sigstore/sigstore-js/actions/runs/9116405766/attempts/1"),
-            PUSH,
-        ],
-    },
-    Npm {
-        file: "provenance-npm-test-ossf",
-        purl: "pkg:npm/%40laurentsimon/provenance-npm-test@1.0.5",
-        digest: "563bc6d88c7cc60917b13cf4838473eeea6ec7ea0430f2672b16f43c2a5c82c239949c7cae7fe13bbe3b30d0571c3e56de624aa31ea43c98c12f1f190b8a7ca0",
-        publish: ["@laurentsimon/provenance-npm-test", "1.0.5"],
-        build: [
-            Some(
-                "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_nodejs_slsa3.yml@refs/tags/v1.6.0",
-            ),
-            Some("https://github.com/slsa-framework/slsa-github-generator/delegator-generic@v0"),
-            Some("https://github.com/laurentsimon/provenance-npm-test"),
-            Some("34490b44db557f009617bcb92b8780f972c189ab"),
-            MAIN,
-            Some(".github/workflows/release-slsa3.yml"),
-            Some("5016782196-1"),
-            DISPATCH,
-        ],
-    },
-];
-
-#[test]
-fn npm_publish_and_provenance() {
-    for row in &NPM {
-        // The tampered ones differ in their signatures only.
-        for suffix in ["", "-invalidsigprov", "-invalidsigpub"] {
-            let file = format!("npm/{}{suffix}.tgz.json", row.file);
-            let bytes = read(&file);
-            let (publish, provenance) = (facts_of(&bytes, 0), facts_of(&bytes, 1));
-            let expected = (Some(row.purl), Some(row.purl), "sha512", row.digest);
-            assert_eq!(subject(&publish), expected, "{file}");
-            assert_eq!(subject(&provenance), expected, "{file}");
-            assert_eq!(
-                (publish.class, provenance.class),
-                (Class::Publish, Class::Provenance)
-            );
-            assert_eq!(build(&publish), [None; 8], "{file}");
-            if file.ends_with("ossf-invalidsigprov.tgz.json") {
-                // Whoever tampered with this one changed the commit of the material only: it now says two.
-                let commit = provenance.build.commit.candidates();
-                let places: Vec<&str> = commit.iter().map(|stated| stated.at.as_str()).collect();
-                let materials = "/predicate/materials/0/digest";
-                assert_eq!(
-                    places,
-                    ["/predicate/invocation/configSource/digest", materials]
-                );
-                continue;
-            }
-            assert_eq!(build(&provenance), row.build, "{file}");
-            let Details::Release(release) = &publish.details else {
-                panic!("{file}: {:?}", publish.details)
-            };
-            let [name, mut version] = row.publish.map(Some);
-            if file.ends_with("ossf-invalidsigpub.tgz.json") {
-                version = Some("1.0.6"); // What was tampered with here.
-            }
-            assert_eq!(
-                [stated(&release.name), stated(&release.version)],
-                [name, version]
-            );
-            assert_eq!(release.registry.at(), Some("/predicate/registry"), "{file}");
-        }
-    }
-}
-
-#[test]
-fn pypi_publish_and_provenance() {
-    let attestations = "9bb1add04b1b4e182be6b0b80931593f7a291eb49d69b4fd728a5d4cbcdc4bd3";
-    let spt3g = "spt3g-1.0-cp310-cp310-manylinux_2_17_x86_64.manylinux2014_x86_64.whl";
-    for (file, name, digest) in [
-        (
-            "gitlab_oidc_project-0.0.3.tar.gz.publish.attestation",
-            "gitlab_oidc_project-0.0.3.tar.gz",
-            "c1ca9b0d85df1606451098233018534497bf584362e10e4a8c21dfaea92c02a8",
-        ),
-        (
-            "pypi_attestations-0.0.19.tar.gz.publish.attestation",
-            "pypi_attestations-0.0.19.tar.gz",
-            attestations,
-        ),
-        (
-            "pypi_attestations-0.0.19.tar.gz.provenance",
-            "pypi_attestations-0.0.19.tar.gz",
-            attestations,
-        ),
-        (
-            &format!("{spt3g}.publish.attestation"),
-            spt3g,
-            "d2772f9a5199f05ed1be8d9aa78b879e51772e3ead9d73fe8057257b1aec7cf8",
-        ),
-    ] {
-        let facts = facts(&format!("pep740/{file}"));
-        assert_eq!(
-            (facts.class, facts.format),
-            (Class::Publish, Format::StatementV1)
-        );
-        assert_eq!(
-            facts.predicate_type,
-            "https://docs.pypi.org/attestations/publish/v1"
-        );
-        assert_eq!(
-            subject(&facts),
-            (Some(name), None, "sha256", digest),
-            "{file}"
-        );
-        // The predicate is null.
-        assert_eq!(
-            (build(&facts), &facts.details),
-            ([None; 8], &Details::None),
-            "{file}"
-        );
-    }
-    let facts = facts("pep740/pypi_attestations-0.0.19.tar.gz.slsa.attestation");
-    let repository = "https://github.com/trailofbits/pypi-attestations";
-    let expected: Build = [
-        Some(
-            "https://github.com/trailofbits/pypi-attestations/.github/workflows/release.yml@refs/tags/v0.0.19",
-        ),
-        Some("https://actions.github.io/buildtypes/workflow/v1"),
-        Some(repository),
-        Some("08802efe1f8e5fec4ad842d6b8ce97656092ee72"),
-        Some("refs/tags/v0.0.19"),
-        Some(".github/workflows/release.yml"),
-        Some(
-            "https://github.com/trailofbits/pypi-attestations/actions/runs/12169989787/attempts/1",
-        ),
-        Some("release"),
-    ];
-    assert_eq!(build(&facts), expected);
-    assert_eq!(subject(&facts).3, attestations);
 }
 
 #[test]
@@ -363,6 +187,10 @@ fn witness_collections_and_policy() {
             ["environment", "git", "material", "command-run", "product"].map(Some)
         );
     }
+}
+
+#[test]
+fn digests_of_witness_are_kept_apart() {
     let product = facts("witness/build.attestation.json");
     let digests: Vec<String> = product.subjects[0]
         .digests
@@ -377,6 +205,10 @@ fn witness_collections_and_policy() {
             "sha256:423da4cff198bbffbe3220ed9510d32ba96698e4b1f654552521d1f541abb6dc",
         ]
     );
+}
+
+#[test]
+fn a_policy_and_a_payload_that_is_no_statement() {
     let policy = facts("witness/policy-signed.json");
     assert_eq!(
         (policy.class, policy.format),
@@ -445,12 +277,16 @@ fn subject_of_image(facts: &Facts) -> (Option<&str>, String) {
     (stated(&subject.name), subject.digests[0].key())
 }
 
+pub(crate) const OLD_RUNNER: Option<&str> = Some("https://github.com/actions/runner/github-hosted");
 const A_TXT: &str = "a0cfc71271d6e278e57cd332ff957c3f7043fdda354c4cbb190a30d56efa01bf";
 const REGENERATED: Option<&str> =
     Some("https://github.com/sigstore-conformance/rekor2-dsse-hashedrekord-regen");
 
+/// Builder, repository, commit.
+type Three = [Option<&'static str>; 3];
+
 /// The bundles of the conformance suite that hold a statement, by the start of their names, with builder, repository, commit, subject.
-const STATEMENTS: [(&str, [Option<&str>; 3], (&str, &str)); 3] = [
+const STATEMENTS: [(&str, Three, (&str, &str)); 3] = [
     ("rekor2-dsse-", [REGENERATED, None, None], ("a.txt", A_TXT)),
     (
         "intoto-",
