@@ -1,4 +1,4 @@
-//! The parsers of `treering-attest`.
+//! The parsers of `treering-attest`; `facts.rs` has those of what attestations say.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

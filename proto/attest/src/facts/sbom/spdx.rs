@@ -65,7 +65,8 @@ impl<'a> Members<'a> for Document<'_, 'a> {
                     each: self.each,
                 };
                 map.next_value_seed(Array(&mut elements))?;
-                self.sbom.components = Fact::stated(elements.count, at);
+                let count = Fact::stated(elements.count, at);
+                self.sbom.components = std::mem::take(&mut self.sbom.components).and(count);
             }
         }
         Ok(())
