@@ -16,6 +16,7 @@ pub mod signature;
 pub mod statement;
 mod strict;
 pub mod timestamp;
+pub mod vsa;
 
 pub use base64::Base64Error;
 pub use bundle::SigstoreBundle;

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use treering_attest::container::{self, Item};
 use treering_attest::facts::{Details, Facts, components};
+use treering_attest::vsa::Summary;
 
 /// A container: each item is a part of it, and by itself one item, too.
 pub fn container(data: &[u8]) {
@@ -83,6 +84,16 @@ fn statement(payload: &[u8]) {
     }
     let document = serde_json::from_slice(payload).expect("it has given facts");
     places(&facts, &document);
+    if let Some(written) = summary(&facts) {
+        let again = Facts::of_statement(&written).expect("what is written is a statement");
+        assert_eq!(summary(&again), Some(written));
+    }
+}
+
+/// A verification summary that is complete, as it would be written.
+fn summary(facts: &Facts) -> Option<Vec<u8>> {
+    let summary = Summary::from_facts(facts).ok()?;
+    Some(summary.to_statement().expect("reading has checked it"))
 }
 
 /// Every `at` of the facts leads somewhere in the document.
