@@ -11,7 +11,7 @@ use treering_attest::bundle::BundleVersion;
 use treering_attest::container::{
     BadItem, ContainerError, Content, Found, Item, ItemError, Kind, open,
 };
-use treering_attest::limits::MAX_ITEMS;
+use treering_attest::limits::{MAX_CONTAINER, MAX_ITEMS};
 use treering_attest::{DigestAlgorithm, PublicKey, SignatureError, VerifierMaterial, verify};
 
 fn vectors(folder: &str) -> PathBuf {
@@ -414,6 +414,9 @@ fn the_number_of_items_is_bounded_and_nesting_cannot_overflow() {
         open(more.as_bytes()),
         Err(ContainerError::Items { .. })
     ));
+    // Zeroed by the system when it is touched, which it never is.
+    let large = vec![0; MAX_CONTAINER + 1];
+    assert!(matches!(open(&large), Err(ContainerError::TooLarge { .. })));
     let deep = format!("{{\"payload\":1,\"signatures\":{}", "[".repeat(1_000_000));
     assert!(open(deep.as_bytes()).is_err());
 }

@@ -157,23 +157,22 @@ impl Digest {
 }
 
 fn find(written: &str) -> Option<(&'static str, &'static [usize], Strength)> {
-    let folded = fold(written);
-    let spelling = SPELLINGS.iter().find(|(spelling, _)| *spelling == folded);
+    let same = |name: &str| folded(name).eq(folded(written));
+    let spelling = SPELLINGS.iter().find(|(spelling, _)| same(spelling));
     let mut rows = ALGORITHMS.iter();
     let row = match spelling {
         Some((_, name)) => rows.find(|(row, ..)| row == name),
-        None => rows.find(|(row, ..)| fold(row) == folded),
+        None => rows.find(|(row, ..)| same(row)),
     };
     row.copied()
 }
 
 /// Without what spellings differ in.
-fn fold(name: &str) -> String {
-    if name.len() > 16 {
-        return String::new();
-    }
-    let kept = name.chars().filter(|c| !matches!(c, '-' | '_' | '/'));
-    kept.map(|c| c.to_ascii_lowercase()).collect()
+fn folded(name: &str) -> impl Iterator<Item = u8> {
+    let kept = name
+        .bytes()
+        .filter(|byte| !matches!(byte, b'-' | b'_' | b'/'));
+    kept.map(|byte| byte.to_ascii_lowercase())
 }
 
 #[cfg(test)]
