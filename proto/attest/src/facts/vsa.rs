@@ -45,7 +45,7 @@ pub struct VsaFacts {
 pub enum Dialect {
     /// SLSA's v1.
     V1,
-    /// SLSA's v0.2, in snake case with one level.
+    /// SLSA's v0.2 and v0.1, in snake case with one level.
     V0_2,
     /// SLSA's v1 without resource and levels, as witness writes it.
     Witness,
@@ -127,11 +127,8 @@ pub(super) fn slsa(predicate: &Cursor<'_>, facts: &mut Facts) {
 
 fn dialect(predicate: &Cursor<'_>, facts: &Facts) -> Dialect {
     let there = |names: &[&str]| predicate.any(names).is_there();
-    if facts
-        .predicate_type
-        .trim_end_matches('/')
-        .ends_with("/v0.2")
-    {
+    let old = facts.predicate_type.rsplit("/v").next();
+    if old.is_some_and(|version| version.starts_with("0.")) {
         Dialect::V0_2
     } else if !there(&[
         "resourceUri",
