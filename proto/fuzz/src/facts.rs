@@ -82,8 +82,10 @@ fn statement(payload: &[u8]) {
             .sum();
         assert!(counted <= count, "{counted} components of {count}");
     }
-    let document = serde_json::from_slice(payload).expect("it has given facts");
-    places(&facts, &document);
+    // Members that are ignored may hold what serde_json reads nowhere else, such as 1e999.
+    if let Ok(document) = serde_json::from_slice(payload) {
+        places(&facts, &document);
+    }
     if let Some(written) = summary(&facts) {
         let again = Facts::of_statement(&written).expect("what is written is a statement");
         assert_eq!(summary(&again), Some(written));
