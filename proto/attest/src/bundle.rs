@@ -9,6 +9,8 @@ mod json;
 mod wire;
 
 pub use error::BundleError;
+pub(crate) use json::tlog_entry;
+pub(crate) use wire::TlogEntryJson;
 
 /// A parsed bundle, borrowed from the bytes that arrived.
 #[derive(Debug, Clone)]

@@ -1,113 +1,72 @@
-//! Which kind of document some bytes are, by the names of their outermost members. Nothing is verified by that; it picks the
-//! parser, and the words of an error.
+//! What holds attestations, recognised by its shape: one document, or several in one file, each with the exact bytes it had, what was
+//! signed, by what, and where it was logged. Nothing is verified here.
 
-use std::fmt;
+use crate::json;
+use crate::limits::{MAX_CONTAINER, MAX_ITEMS};
 
-use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+mod answers;
+mod canonical;
+mod dsse;
+mod error;
+mod item;
+mod lines;
+mod link;
+mod outer;
+mod pep740;
+mod shape;
+mod sigstore;
+mod simple_signing;
+mod statement;
 
-/// A kind of document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Container {
-    /// A DSSE envelope: two at least of `payload`, `payloadType`, `signatures`.
-    Envelope,
-    /// A Sigstore bundle: `mediaType` or `verificationMaterial`, and one of the contents.
-    SigstoreBundle,
-    /// An in-toto statement: unsigned.
-    Statement,
-    /// Some other JSON object.
-    OtherObject,
-    /// JSON, but no object, or no JSON at all.
-    NotAnObject {
-        /// What the parser says, with line and column.
-        found: String,
-    },
-    /// Nothing, or white space.
-    Empty,
-}
+pub use error::{BadItem, ContainerError, ItemError};
+pub use item::{Claims, Content, Item, ItemSignature, Kind, Place};
+pub use outer::{Container, detect, guess};
 
-impl fmt::Display for Container {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Envelope => f.write_str("a dsse envelope"),
-            Self::SigstoreBundle => f.write_str("a sigstore bundle"),
-            Self::Statement => f.write_str("an in-toto statement without a signature"),
-            Self::OtherObject => f.write_str("a json object of another kind"),
-            Self::NotAnObject { found } => f.write_str(found),
-            Self::Empty => f.write_str("nothing"),
-        }
+use shape::{Names, Shape};
+
+/// An item, or why what stands in its place is none.
+pub type Found<'a> = Result<Item<'a>, BadItem>;
+
+/// Opens a container: one item of most, several of provenance objects (PEP 740), of answers of npm and GitHub, and of JSON lines. An
+/// item that cannot be read is reported by its place and takes no other with it.
+///
+/// # Errors
+/// [`ContainerError`]: too large, or of no kind that is known.
+pub fn open(bytes: &[u8]) -> Result<Vec<Found<'_>>, ContainerError> {
+    if bytes.len() > MAX_CONTAINER {
+        return Err(ContainerError::TooLarge { found: bytes.len() });
     }
-}
-
-/// Looks at the outermost member names.
-pub fn detect(bytes: &[u8]) -> Container {
-    if bytes.trim_ascii().is_empty() {
-        return Container::Empty;
-    }
-    let names = match crate::json::parse::<Names>(bytes) {
-        Ok(names) => names,
-        Err(found) => return Container::NotAnObject { found },
+    let found = match json::parse::<Names>(bytes) {
+        Ok(names) => document(bytes, &names)?,
+        Err(found) => lines::open(bytes).ok_or(ContainerError::Unknown { found })?,
     };
-    if names.envelope >= 2 {
-        Container::Envelope
-    } else if names.bundle >= 2 {
-        Container::SigstoreBundle
-    } else if names.statement >= 2 {
-        Container::Statement
-    } else {
-        Container::OtherObject
+    if found.len() > MAX_ITEMS {
+        return Err(ContainerError::Items { found: found.len() });
     }
+    Ok(found)
 }
 
-/// What the first member's name alone suggests: nothing to rely on, but enough to pick the parser to try first.
-pub fn guess(bytes: &[u8]) -> Option<Container> {
-    let rest = bytes.trim_ascii_start().strip_prefix(b"{")?;
-    let rest = rest.trim_ascii_start().strip_prefix(b"\"")?;
-    let name = rest.split(|&b| b == b'"').next()?;
-    match name {
-        b"payload" | b"payloadType" | b"signatures" => Some(Container::Envelope),
-        b"mediaType" | b"verificationMaterial" | b"dsseEnvelope" | b"messageSignature" => {
-            Some(Container::SigstoreBundle)
-        }
-        b"_type" | b"predicateType" | b"subject" => Some(Container::Statement),
-        _ => None,
-    }
+/// The items of one JSON document.
+fn document<'a>(bytes: &'a [u8], names: &Names) -> Result<Vec<Found<'a>>, ContainerError> {
+    let shape = names.shape().ok_or_else(|| ContainerError::Unknown {
+        found: names.to_string(),
+    })?;
+    Ok(items(bytes, shape, &Place::default()))
 }
 
-#[derive(Default)]
-struct Names {
-    envelope: usize,
-    bundle: usize,
-    statement: usize,
-}
-
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Self::default())
-    }
-}
-
-impl<'de> Visitor<'de> for Names {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a json object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
-        while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
-            match name.as_str() {
-                "payload" | "payloadType" | "signatures" => self.envelope += 1,
-                "mediaType" | "media_type" | "verificationMaterial" | "verification_material" => {
-                    self.bundle += 1
-                }
-                "dsseEnvelope" | "dsse_envelope" | "messageSignature" | "message_signature" => {
-                    self.bundle += 1
-                }
-                "_type" | "predicateType" | "subject" => self.statement += 1,
-                _ => {}
-            }
-        }
-        Ok(self)
+/// The items of a JSON document of a known shape.
+fn items<'a>(bytes: &'a [u8], shape: Shape, place: &Place) -> Vec<Found<'a>> {
+    let one = |item: Result<Item<'a>, ItemError>| vec![place.found(item)];
+    let bytes = bytes.trim_ascii();
+    match shape {
+        Shape::Envelope => one(dsse::item(bytes)),
+        Shape::Bundle => one(sigstore::item(bytes)),
+        Shape::Pep740 => one(pep740::item(bytes)),
+        Shape::Provenance => pep740::provenance(bytes, place),
+        Shape::Answers => answers::items(bytes, place),
+        Shape::SimpleSigning => one(simple_signing::item(bytes)),
+        Shape::SimpleSigningPayload => one(simple_signing::payload(bytes)),
+        Shape::Link => one(link::item(bytes)),
+        Shape::Statement => one(statement::item(bytes)),
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::base64::{self, Alphabet, Base64Error};
 use crate::digest::{DigestAlgorithm, Digester};
 use crate::limits::{
-    MAX_CHAIN, MAX_KEY, MAX_KEYID, MAX_PAYLOAD_TYPE, MAX_SIGNATURE, MAX_SIGNATURES,
+    MAX_CHAIN, MAX_KEY, MAX_KEYID, MAX_PAYLOAD_TYPE, MAX_SIGNATURE, MAX_SIGNATURES, MAX_TIMESTAMPS,
 };
 
 /// Why bytes are no envelope.
@@ -61,6 +61,8 @@ pub struct EnvelopeSignature {
     pub certificate: Option<Vec<u8>>,
     /// The certificates between it and a root, as PEM (witness dialect).
     pub intermediates: Vec<Vec<u8>>,
+    /// RFC 3161 tokens over the signature, in DER (witness dialect: `timestamps` of type `tsp`).
+    pub timestamps: Vec<Vec<u8>>,
 }
 
 impl<'a> Envelope<'a> {
@@ -186,6 +188,16 @@ struct SignatureJson<'a> {
     cert: Option<String>,
     #[serde(borrow)]
     intermediates: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow)]
+    timestamps: Option<Vec<TimestampJson<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct TimestampJson<'a> {
+    #[serde(borrow, rename = "type", default)]
+    type_: Cow<'a, str>,
+    #[serde(borrow, default)]
+    data: Cow<'a, str>,
 }
 
 impl TryFrom<SignatureJson<'_>> for EnvelopeSignature {
@@ -196,6 +208,8 @@ impl TryFrom<SignatureJson<'_>> for EnvelopeSignature {
         within("bytes of keyid", keyid.len(), 0, MAX_KEYID)?;
         let intermediates = json.intermediates.unwrap_or_default();
         within("intermediates", intermediates.len(), 0, MAX_CHAIN)?;
+        let timestamps = json.timestamps.unwrap_or_default();
+        within("timestamps", timestamps.len(), 0, MAX_TIMESTAMPS)?;
         Ok(Self {
             keyid,
             sig: bytes("bytes of signature", &json.sig, MAX_SIGNATURE)?,
@@ -203,6 +217,11 @@ impl TryFrom<SignatureJson<'_>> for EnvelopeSignature {
             intermediates: intermediates
                 .iter()
                 .map(|text| bytes("bytes of intermediate", text, MAX_KEY))
+                .collect::<Result<_, _>>()?,
+            timestamps: timestamps
+                .iter()
+                .filter(|timestamp| timestamp.type_ == "tsp")
+                .map(|timestamp| bytes("bytes of timestamp", &timestamp.data, MAX_KEY))
                 .collect::<Result<_, _>>()?,
         })
     }

@@ -7,13 +7,16 @@ pub mod certificate;
 pub mod container;
 pub mod digest;
 pub mod envelope;
+pub mod facts;
 pub mod json;
 pub mod keys;
 pub mod limits;
 mod pem;
 pub mod signature;
 pub mod statement;
+mod strict;
 pub mod timestamp;
+pub mod vsa;
 
 pub use base64::Base64Error;
 pub use bundle::SigstoreBundle;

@@ -15,6 +15,10 @@
 //! | hashes in an inclusion proof | 64 | a tree of 2^63 leaves has 63 |
 //! | subjects of a statement | 100,000 | GitHub's limit is 1,024; bounds memory, not meaning |
 //! | digests of a subject | 64 | one an algorithm |
+//! | bytes of a container | 256 MiB | the largest that a store of attestations is asked to hold; each reader sets a lower bound of its own |
+//! | items of a container | 10,000 | a line or an attestation each; an answer of npm has 2, of GitHub 30 a page |
+//! | JSON values of a predicate | 250,000 | 32 bytes each and more; Tekton's largest, of 16 tasks, has 3,000. Bills of materials are streamed and not counted |
+//! | candidates of an ambiguous fact | 8 | enough to show that it is; keeps extraction linear in time and memory |
 //!
 //! The length of an envelope or bundle as a whole is the caller's bound (the server's `max_envelope_bytes`): every parser
 //! here needs memory linear in its input, and holds the payload once, as the base64 text that arrived.
@@ -43,3 +47,11 @@ pub const MAX_PROOF_HASHES: usize = 64;
 pub const MAX_SUBJECTS: usize = 100_000;
 /// Digests of one subject.
 pub const MAX_DIGESTS: usize = 64;
+/// Bytes of a container, whatever it holds.
+pub const MAX_CONTAINER: usize = 256 * 1024 * 1024;
+/// Items of one container: lines, or attestations of an answer.
+pub const MAX_ITEMS: usize = 10_000;
+/// JSON values of a document that is read as a whole, such as a predicate.
+pub const MAX_VALUES: usize = 250_000;
+/// Candidates that an ambiguous fact keeps.
+pub const MAX_CANDIDATES: usize = 8;

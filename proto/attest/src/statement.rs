@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::limits::{MAX_DIGESTS, MAX_SUBJECTS};
 
@@ -56,6 +57,10 @@ pub struct Statement {
 pub struct Subject {
     /// Its name, if it has one.
     pub name: Option<String>,
+    /// Its URI, if it has one.
+    pub uri: Option<String>,
+    /// `annotations.sourceRefs` (or `source_refs`): the references of a commit, in statements about source. Of another shape: none.
+    pub source_refs: Vec<String>,
     /// Algorithm and value, in the order of the statement, as they were written: values need not be hexadecimal.
     pub digests: Vec<(String, String)>,
 }
@@ -66,8 +71,20 @@ impl Statement {
     /// # Errors
     /// [`StatementError`].
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
+        Self::parse_with_predicate(payload).map(|(statement, _)| statement)
+    }
+
+    /// As [`parse`](Self::parse), with the text of the predicate: nothing if it is absent or null. Google Cloud Build's API calls
+    /// it `slsaProvenance`.
+    ///
+    /// # Errors
+    /// [`StatementError`].
+    pub fn parse_with_predicate(
+        payload: &[u8],
+    ) -> Result<(Self, Option<Predicate<'_>>), StatementError> {
         let json: StatementJson<'_> =
             crate::json::parse(payload).map_err(|found| StatementError::Json { found })?;
+        let predicate = predicate(json.predicate, json.slsa_provenance);
         let version = match json.type_.as_ref() {
             "https://in-toto.io/Statement/v0.1" => StatementVersion::V0_1,
             "https://in-toto.io/Statement/v1" => StatementVersion::V1,
@@ -77,25 +94,45 @@ impl Statement {
                 });
             }
         };
-        if json.subject.len() > MAX_SUBJECTS {
+        // Absent of failed runs of Tekton, null of Go programs that made no list.
+        let subjects = json.subject.unwrap_or_default();
+        if subjects.len() > MAX_SUBJECTS {
             return Err(StatementError::Subjects {
-                found: json.subject.len(),
+                found: subjects.len(),
             });
         }
-        let subjects = json
-            .subject
-            .into_iter()
-            .map(|subject| Subject {
-                name: subject.name,
-                digests: subject.digest.map_or_else(Vec::new, |d| d.0),
-            })
-            .collect();
-        Ok(Self {
+        let subjects = subjects.into_iter().map(Subject::from).collect();
+        let statement = Self {
             version,
             subjects,
             predicate_type: json.predicate_type,
-        })
+        };
+        Ok((statement, predicate))
     }
+}
+
+/// The text of a predicate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Predicate<'a> {
+    /// The member of the statement that holds it.
+    pub member: &'static str,
+    /// Its JSON.
+    pub text: &'a str,
+}
+
+fn predicate<'a>(
+    predicate: Option<&'a RawValue>,
+    slsa_provenance: Option<&'a RawValue>,
+) -> Option<Predicate<'a>> {
+    let named = [
+        ("predicate", predicate),
+        ("slsaProvenance", slsa_provenance),
+    ];
+    let mut there = named.into_iter().filter_map(|(member, raw)| {
+        let text = raw?.get();
+        (text != "null").then_some(Predicate { member, text })
+    });
+    there.next()
 }
 
 #[derive(Deserialize)]
@@ -104,17 +141,43 @@ struct StatementJson<'a> {
     type_: Cow<'a, str>,
     #[serde(rename = "predicateType")]
     predicate_type: String,
-    #[serde(default)]
-    subject: Vec<SubjectJson>,
-    /// Named so that a second one is refused.
-    #[serde(rename = "predicate")]
-    _predicate: Option<IgnoredAny>,
+    #[serde(borrow)]
+    subject: Option<Vec<SubjectJson<'a>>>,
+    #[serde(borrow)]
+    predicate: Option<&'a RawValue>,
+    #[serde(borrow, rename = "slsaProvenance")]
+    slsa_provenance: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct SubjectJson {
+struct SubjectJson<'a> {
     name: Option<String>,
+    uri: Option<String>,
     digest: Option<DigestSet>,
+    #[serde(borrow)]
+    annotations: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+struct AnnotationsJson {
+    #[serde(default, rename = "sourceRefs", alias = "source_refs")]
+    source_refs: Vec<String>,
+}
+
+impl From<SubjectJson<'_>> for Subject {
+    fn from(json: SubjectJson<'_>) -> Self {
+        // Whatever else stands in there is another's.
+        let annotations: AnnotationsJson = json
+            .annotations
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            .unwrap_or_default();
+        Self {
+            name: json.name,
+            uri: json.uri,
+            source_refs: annotations.source_refs,
+            digests: json.digest.map_or_else(Vec::new, |d| d.0),
+        }
+    }
 }
 
 struct DigestSet(Vec<(String, String)>);

@@ -1,4 +1,4 @@
-//! The parsers of `treering-attest`.
+//! The parsers of `treering-attest`; `facts.rs` has those of what attestations say.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,6 +35,8 @@ pub fn envelope(data: &[u8]) {
                 "sig": base64(&signature.sig),
                 "certificate": signature.certificate.as_ref().map(base64),
                 "intermediates": signature.intermediates.iter().map(base64).collect::<Vec<_>>(),
+                "timestamps": signature.timestamps.iter()
+                    .map(|token| json!({"type": "tsp", "data": base64(token)})).collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -85,8 +87,14 @@ pub fn statement(data: &[u8]) {
                 .iter()
                 .map(|(algorithm, value)| format!("{}:{}", text(algorithm), text(value)))
                 .collect();
-            let name = subject.name.as_ref().map_or("null".to_owned(), text);
-            format!(r#"{{"name":{name},"digest":{{{}}}}}"#, digests.join(","))
+            let or_null = |text_: &Option<String>| text_.as_ref().map_or("null".to_owned(), text);
+            let (name, uri) = (or_null(&subject.name), or_null(&subject.uri));
+            let refs: Vec<String> = subject.source_refs.iter().map(text).collect();
+            format!(
+                r#"{{"name":{name},"uri":{uri},"digest":{{{}}},"annotations":{{"sourceRefs":[{}]}}}}"#,
+                digests.join(","),
+                refs.join(",")
+            )
         })
         .collect();
     let plain = format!(

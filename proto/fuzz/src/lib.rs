@@ -5,6 +5,7 @@ use std::fmt::Debug;
 
 pub mod api;
 pub mod attest;
+pub mod facts;
 pub mod rekor;
 pub mod tlog;
 
@@ -17,9 +18,11 @@ pub const TARGETS: &[Target] = &[
     ("api_batch", api::api_batch),
     ("bundle", attest::bundle),
     ("checkpoint", tlog::checkpoint),
+    ("container", facts::container),
     ("decimal", tlog::decimal),
     ("entry_bundle", tlog::entry_bundle),
     ("envelope", attest::envelope),
+    ("facts", facts::facts),
     ("grpc_requests", api::grpc_requests),
     ("hash", tlog::hash),
     ("hash_tile", tlog::hash_tile),

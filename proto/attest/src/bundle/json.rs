@@ -145,7 +145,7 @@ fn message_signature(json: MessageJson<'_>) -> Result<MessageSignature> {
     Ok(MessageSignature { digest, signature })
 }
 
-fn tlog_entry(json: TlogEntryJson<'_>) -> Result<TlogEntry> {
+pub(crate) fn tlog_entry(json: TlogEntryJson<'_>) -> Result<TlogEntry> {
     let kind = json.kind_version.ok_or(BundleError::Missing {
         member: "kindVersion",
     })?;

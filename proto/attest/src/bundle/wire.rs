@@ -98,71 +98,71 @@ pub(super) struct DigestJson<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct TlogEntryJson<'a> {
+pub(crate) struct TlogEntryJson<'a> {
     #[serde(alias = "log_index", default)]
-    pub(super) log_index: Int64,
+    pub(crate) log_index: Int64,
     #[serde(borrow, alias = "log_id")]
-    pub(super) log_id: Option<LogIdJson<'a>>,
+    pub(crate) log_id: Option<LogIdJson<'a>>,
     #[serde(borrow, alias = "kind_version")]
-    pub(super) kind_version: Option<KindJson<'a>>,
+    pub(crate) kind_version: Option<KindJson<'a>>,
     #[serde(alias = "integrated_time", default)]
-    pub(super) integrated_time: Int64,
+    pub(crate) integrated_time: Int64,
     #[serde(borrow, alias = "inclusion_promise")]
-    pub(super) inclusion_promise: Option<PromiseJson<'a>>,
+    pub(crate) inclusion_promise: Option<PromiseJson<'a>>,
     #[serde(borrow, alias = "inclusion_proof")]
-    pub(super) inclusion_proof: Option<ProofJson<'a>>,
+    pub(crate) inclusion_proof: Option<ProofJson<'a>>,
     #[serde(borrow, alias = "canonicalized_body")]
-    pub(super) canonicalized_body: Option<Cow<'a, str>>,
+    pub(crate) canonicalized_body: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct LogIdJson<'a> {
+pub(crate) struct LogIdJson<'a> {
     #[serde(borrow, rename = "keyId", alias = "key_id", default)]
-    pub(super) key_id: Cow<'a, str>,
+    pub(crate) key_id: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct KindJson<'a> {
+pub(crate) struct KindJson<'a> {
     #[serde(borrow, default)]
-    pub(super) kind: Cow<'a, str>,
+    pub(crate) kind: Cow<'a, str>,
     #[serde(borrow, default)]
-    pub(super) version: Cow<'a, str>,
+    pub(crate) version: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct PromiseJson<'a> {
+pub(crate) struct PromiseJson<'a> {
     #[serde(
         borrow,
         rename = "signedEntryTimestamp",
         alias = "signed_entry_timestamp",
         default
     )]
-    pub(super) signed_entry_timestamp: Cow<'a, str>,
+    pub(crate) signed_entry_timestamp: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ProofJson<'a> {
+pub(crate) struct ProofJson<'a> {
     #[serde(alias = "log_index", default)]
-    pub(super) log_index: Int64,
+    pub(crate) log_index: Int64,
     #[serde(borrow, alias = "root_hash", default)]
-    pub(super) root_hash: Cow<'a, str>,
+    pub(crate) root_hash: Cow<'a, str>,
     #[serde(alias = "tree_size", default)]
-    pub(super) tree_size: Int64,
+    pub(crate) tree_size: Int64,
     #[serde(borrow, default)]
-    pub(super) hashes: Vec<Cow<'a, str>>,
-    pub(super) checkpoint: Option<CheckpointJson>,
+    pub(crate) hashes: Vec<Cow<'a, str>>,
+    pub(crate) checkpoint: Option<CheckpointJson>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct CheckpointJson {
+pub(crate) struct CheckpointJson {
     #[serde(default)]
-    pub(super) envelope: String,
+    pub(crate) envelope: String,
 }
 
 /// An `int64` that may not be negative, as protojson writes it: a decimal string; it reads numbers, too.
 #[derive(Default)]
-pub(super) struct Int64(pub(super) u64);
+pub(crate) struct Int64(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for Int64 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
