@@ -6,7 +6,7 @@ import json
 from interop import place
 from interop.cases import Suite, need
 from interop.cosign import Cosign
-from interop.servers import server
+from interop.servers import rekor_v1
 
 ATTESTATION = ["--type", "custom"]
 SKIPPED = "not enough verified log entries from transparency log: 0 < 1"
@@ -66,13 +66,6 @@ def spoilt(bundle):
         "altered-checkpoint": ("signature on checkpoint did not verify", with_entry(lambda e: e["inclusionProof"].update(checkpoint=larger))),
         "dropped-entry": (SKIPPED, {**bundle, "verificationMaterial": {**bundle["verificationMaterial"], "tlogEntries": []}}),
     }
-
-
-def rekor_v1(name):
-    log = server(name)
-    place.must([log.program, "log", "add", log.dir, "--name", "rekor-v1", "--dialect", "rekor-v1"])
-    log.signing_config = log.dir / "signing_config.rekor-v1.json"
-    return log
 
 
 with Suite("rekor-v1") as suite, rekor_v1("rekor-v1") as log:

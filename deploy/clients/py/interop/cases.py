@@ -66,11 +66,11 @@ class Suite:
         self.passed(name, f"{detail} ({time.monotonic() - begin:.1f} s)")
         return detail
 
-    def refusal(self, name, words, function, *arguments):
+    def refusal(self, name, words, function, *arguments, **options):
         """A case in which the client must refuse, and say why: `function` gives (accepted, what the client said)."""
 
         def judge():
-            accepted, said = function(*arguments)
+            accepted, said = function(*arguments, **options)
             need(not accepted, f"the client accepted it: {said}")
             found = re.search(words, said)
             need(found, f"refused for another reason than expected, /{words}/: {said}")
