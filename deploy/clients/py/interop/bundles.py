@@ -5,7 +5,7 @@ import hashlib
 import json
 
 from cryptography.hazmat.primitives import serialization as ser
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from . import place
 from .cases import need
@@ -112,14 +112,23 @@ def with_key_of(bundle, other):
     return copied
 
 
+def _other_key(details):
+    """A new key of the kind that these details name, as DER, and what the log is called by it."""
+    if details == "PKIX_ED25519":
+        public = ed25519.Ed25519PrivateKey.generate().public_key()
+        named = b"localhost\n\x01" + public.public_bytes(ser.Encoding.Raw, ser.PublicFormat.Raw)
+    else:
+        public = ec.generate_private_key(ec.SECP256R1()).public_key()
+        named = public.public_bytes(ser.Encoding.DER, ser.PublicFormat.SubjectPublicKeyInfo)
+    return public.public_bytes(ser.Encoding.DER, ser.PublicFormat.SubjectPublicKeyInfo), hashlib.sha256(named).digest()
+
+
 def other_root(server):
-    """A trusted root in which the log of this name has another key."""
+    """A trusted root in which each log has another key."""
     root = json.loads(server.trusted_root.read_text())
-    public = ed25519.Ed25519PrivateKey.generate().public_key()
-    raw = public.public_bytes(ser.Encoding.Raw, ser.PublicFormat.Raw)
     for log in root["tlogs"]:
-        log["publicKey"]["rawBytes"] = b64(public.public_bytes(ser.Encoding.DER, ser.PublicFormat.SubjectPublicKeyInfo))
-        log["logId"]["keyId"] = b64(hashlib.sha256(b"localhost\n\x01" + raw).digest())
+        key, name = _other_key(log["publicKey"]["keyDetails"])
+        log["publicKey"]["rawBytes"], log["logId"]["keyId"] = b64(key), b64(name)
     path = place.WORK / f"{server.dir.name}.other_root.json"
     path.write_text(json.dumps(root))
     return path
