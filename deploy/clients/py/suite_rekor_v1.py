@@ -1,7 +1,5 @@
 """cosign v3 through Rekor v1: by the signing configuration for it or by --rekor-url, files and images, with keys and without,
 verified with the log's signed entry timestamps."""
-import base64
-import copy
 import json
 
 from interop import bundles, place
@@ -14,7 +12,12 @@ ATTESTATION = ["--type", "custom"]
 INVALID = "invalid signature when validating ASN.1 encoded signature"
 MISMATCH = "provided artifact digests? (does|do) not match"
 WRONG_KEY = "transparency log certificate does not match"
+# An entry whose timestamp is not the log's is passed over.
 SKIPPED = "not enough verified log entries from transparency log: 0 < 1"
+WORDS = {
+    "altered-timestamp": SKIPPED, "altered-time": SKIPPED, "altered-index": SKIPPED, "dropped-entry": SKIPPED,
+    "altered-checkpoint": "signature on checkpoint did not verify", "altered-root": "calculated root", "altered-proof": "calculated root",
+}
 
 
 def sign_blob(cosign, kind):
@@ -34,27 +37,15 @@ def verify(cosign, who, artifact, bundle, root=None):
     return cosign.verify(verb, who, "--bundle", path, *extra, artifact, root=root)
 
 
-def entry_of(bundle):
-    return bundle["verificationMaterial"]["tlogEntries"][0]
-
-
 def who_is(cosign, kind):
     return cosign.verifier(kind) if kind else IDENTITY
-
-
-def check(bundle, entry_kind):
-    entry = entry_of(bundle)
-    need(entry["kindVersion"] == {"kind": entry_kind, "version": "0.0.1"}, f"found {entry['kindVersion']}")
-    need(int(entry["integratedTime"]) > 0, "no integrated time")
-    need(entry["inclusionPromise"]["signedEntryTimestamp"], "no signed entry timestamp")
-    return f"{entry_kind} at index {entry.get('logIndex', 0)}, verified"
 
 
 def signed(cosign, make, kind, entry_kind):
     artifact, bundle = make(cosign, kind)
     accepted, said = verify(cosign, who_is(cosign, kind), artifact, bundle)
     need(accepted, said)
-    return check(bundle, entry_kind)
+    return bundles.check_v1(bundle, entry_kind)
 
 
 def image(cosign, registry, verb, kind):
@@ -72,31 +63,7 @@ def signed_image(cosign, registry, verb, kind):
     reference, bundle = image(cosign, registry, verb, kind)
     accepted, said = verify_image(cosign, verb, who_is(cosign, kind), reference)
     need(accepted, said)
-    return check(bundle, "dsse")
-
-
-def flipped(text):
-    raw = bytearray(base64.b64decode(text))
-    raw[-9] ^= 1
-    return base64.b64encode(bytes(raw)).decode()
-
-
-def spoilt(bundle):
-    """Bundles that differ from a good one in what only Rekor v1 has, or in the proof."""
-    def with_entry(edit):
-        other = copy.deepcopy(bundle)
-        edit(entry_of(other))
-        return other
-    checkpoint = entry_of(bundle)["inclusionProof"]["checkpoint"]["envelope"]
-    origin, size, rest = checkpoint.split("\n", 2)
-    larger = {"envelope": f"{origin}\n{int(size) + 1}\n{rest}"}
-    promise = entry_of(bundle)["inclusionPromise"]["signedEntryTimestamp"]
-    return {
-        "altered-timestamp": (SKIPPED, with_entry(lambda e: e.update(inclusionPromise={"signedEntryTimestamp": flipped(promise)}))),
-        "altered-time": (SKIPPED, with_entry(lambda e: e.update(integratedTime=str(int(e["integratedTime"]) + 1)))),
-        "altered-checkpoint": ("signature on checkpoint did not verify", with_entry(lambda e: e["inclusionProof"].update(checkpoint=larger))),
-        "dropped-entry": (SKIPPED, {**bundle, "verificationMaterial": {**bundle["verificationMaterial"], "tlogEntries": []}}),
-    }
+    return bundles.check_v1(bundle, "dsse")
 
 
 def file_refusals(suite, cosign, log, name, make, wrong_artifact):
@@ -104,8 +71,8 @@ def file_refusals(suite, cosign, log, name, make, wrong_artifact):
     artifact, bundle = make(cosign, "p256")
     accepted, said = verify(cosign, who, artifact, bundle)
     need(accepted, f"{name}: refused as it was signed: {said}")
-    for what, (words, other) in spoilt(bundle).items():
-        suite.refusal(f"{name}.refuse.{what}", words, verify, cosign, who, artifact, other)
+    for what, other in bundles.spoilt_v1(bundle).items():
+        suite.refusal(f"{name}.refuse.{what}", WORDS[what], verify, cosign, who, artifact, other)
     suite.refusal(f"{name}.refuse.other-root", SKIPPED, verify, cosign, who, artifact, bundle, root=bundles.other_root(log))
     suite.refusal(f"{name}.refuse.wrong-key", WRONG_KEY, verify, cosign, cosign.verifier("other"), artifact, bundle)
     suite.refusal(f"{name}.refuse.wrong-artifact", wrong_artifact, verify, cosign, who, cosign.file(), bundle)
@@ -120,8 +87,8 @@ def image_refusals(suite, cosign, registry, log, verb):
     bundle, _, _ = registry.bundle_of(reference)
     accepted, said = verify_image(cosign, verb, who, registry.with_bundle(reference, bundle))
     need(accepted, f"{verb}: refused as it was signed: {said}")
-    for what, (words, other) in spoilt(bundle).items():
-        suite.refusal(f"{verb}.refuse.{what}", words, verify_image, cosign, verb, who, registry.with_bundle(reference, other))
+    for what, other in bundles.spoilt_v1(bundle).items():
+        suite.refusal(f"{verb}.refuse.{what}", WORDS[what], verify_image, cosign, verb, who, registry.with_bundle(reference, other))
     suite.refusal(f"{verb}.refuse.other-root", SKIPPED, verify_image, cosign, verb, who, reference, root=bundles.other_root(log))
     suite.refusal(f"{verb}.refuse.wrong-key", WRONG_KEY, verify_image, cosign, verb, cosign.verifier("other"), reference)
     other = registry.with_bundle(reference, bundle, registry.image("interop/image"))

@@ -102,6 +102,33 @@ def spoilt(bundle):
     return out
 
 
+def spoilt_v1(bundle):
+    """The same of a bundle by Rekor v1, and what only that has: a signed entry timestamp."""
+    out = spoilt(bundle)
+
+    def alter(name, change):
+        out[name] = copy.deepcopy(bundle)
+        change(entry(out[name]))
+
+    def timestamp(e):
+        raw = bytearray(base64.b64decode(e["inclusionPromise"]["signedEntryTimestamp"]))
+        raw[-1] ^= 1
+        e["inclusionPromise"]["signedEntryTimestamp"] = b64(bytes(raw))
+
+    alter("altered-timestamp", timestamp)
+    alter("altered-time", lambda e: e.update(integratedTime=str(int(e["integratedTime"]) + 1)))
+    return out
+
+
+def check_v1(bundle, kind, version="0.0.1"):
+    """The entry is of Rekor v1 and of this kind; gives a detail for the case's line."""
+    found = entry(bundle)
+    need(found["kindVersion"] == {"kind": kind, "version": version}, f"found {found['kindVersion']}, expected {kind} {version}")
+    need(int(found["integratedTime"]) > 0, "no integrated time")
+    need(found["inclusionPromise"]["signedEntryTimestamp"], "no signed entry timestamp")
+    return f"{kind} {version} at index {index(bundle)}, verified"
+
+
 def with_key_of(bundle, other):
     """The bundle with the certificate of another."""
     copied = copy.deepcopy(bundle)

@@ -53,13 +53,13 @@ class Suite:
         self.failed.append(name)
         self._line("FAIL", name, detail)
 
-    def case(self, name, function, *arguments):
+    def case(self, name, function, *arguments, **options):
         """Runs one case, whose answer is the line's detail. Gives that answer, or None when it failed."""
         name = f"{self.name}.{name}"
         begin = time.monotonic()
         try:
             need(name in self.left, "is not in deploy/clients/cases, or ran before")
-            detail = function(*arguments)
+            detail = function(*arguments, **options)
         except Exception as error:  # any fault of a case is that case's failure, and the others still run
             self.fail(name, f"{type(error).__name__}: {error}" if not isinstance(error, Failed) else error)
             return None
