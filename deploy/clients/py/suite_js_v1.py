@@ -71,7 +71,8 @@ def refusals(suite, js, name, dsse):
     stranger = bundles.with_key_of(bundle, other)
     suite.refusal(f"{name}.refuse.wrong-key", "SIGNATURE_ERROR: signature verification failed", js.verify, js.log.trusted_root, stranger, data)
     suite.refusal(f"{name}.refuse.other-root", PROMISE, js.verify, bundles.other_root(js.log), bundle, data)
-    suite.refusal(f"{name}.refuse.wrong-identity", "UNTRUSTED_SIGNER_ERROR: certificate identity error", js.verify, js.log.trusted_root, bundle, data, "somebody@else.test")
+    suite.refusal(f"{name}.refuse.wrong-identity", "UNTRUSTED_SIGNER_ERROR: certificate identity error", js.verify, js.log.trusted_root,
+                  bundle, data, "somebody@else.test")
     return bundle
 
 

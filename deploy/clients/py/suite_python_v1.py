@@ -68,7 +68,8 @@ def refusals(suite, log, name, as_dsse, wrong_artifact):
     suite.refusal(f"{name}.refuse.wrong-key", WORDS["wrong-key"], verify, log.trusted_root, stranger, artifact)
     suite.refusal(f"{name}.refuse.other-root", WORDS["other-root"], verify, bundles.other_root(log), bundle, artifact)
     suite.refusal(f"{name}.refuse.wrong-artifact", wrong_artifact, by_program, log, bundle, os.urandom(40))
-    suite.refusal(f"{name}.refuse.wrong-identity", "Certificate's SANs do not match somebody@else.test", verify, log.trusted_root, bundle, artifact, "somebody@else.test")
+    suite.refusal(f"{name}.refuse.wrong-identity", "Certificate's SANs do not match somebody@else.test", verify, log.trusted_root,
+                  bundle, artifact, "somebody@else.test")
 
 
 with Suite("python-v1") as suite, rekor_v1("python-v1") as log:

@@ -78,7 +78,8 @@ def file_refusals(suite, cosign, log, name, make, wrong_artifact):
     suite.refusal(f"{name}.refuse.wrong-artifact", wrong_artifact, verify, cosign, who, cosign.file(), bundle)
     stranger, theirs = make(cosign, None)
     somebody = ["--certificate-identity", "somebody@else.test", *IDENTITY[2:]]
-    suite.refusal(f"{name}.refuse.wrong-identity", "no matching CertificateIdentity found, last error: expected SAN value", verify, cosign, somebody, stranger, theirs)
+    suite.refusal(f"{name}.refuse.wrong-identity", "no matching CertificateIdentity found, last error: expected SAN value", verify, cosign,
+                  somebody, stranger, theirs)
 
 
 def image_refusals(suite, cosign, registry, log, verb):
