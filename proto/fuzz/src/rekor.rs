@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use treering_attest::VerifierMaterial;
+use bytes::Bytes;
 use treering_rekor::v1;
 use treering_rekor::v2::{
     CreateEntry, Entry, KeyDetailsPolicy, Request, VerifiedRequest, Verifier,
@@ -97,7 +98,7 @@ pub fn rekor_entry(data: &[u8]) {
 
 /// Anything that a build system may push: what is accepted has been verified.
 pub fn submission(data: &[u8]) {
-    if let Ok(entry) = v1::entry_from_submission(data, &*KEY) {
+    if let Ok(entry) = v1::entry_from_submission(&Bytes::copy_from_slice(data), &*KEY) {
         let leaf = v1::Entry::parse(entry.canonical().leaf());
         assert_eq!(leaf.as_ref(), Ok(entry.entry()));
     }

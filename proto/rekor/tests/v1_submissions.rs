@@ -8,8 +8,15 @@ use support::{Ed25519, P256, PAYLOAD, PAYLOAD_TYPE, b64, envelope, pae_of_payloa
 use treering_attest::{DigestAlgorithm, VerifierMaterial};
 use treering_rekor::Refusal;
 use treering_rekor::v1::{
-    Entry, ProposedEntry, RefusedEntry, Uncached, VerifiedEntry, Verifier, entry_from_submission,
+    self, Entry, ProposedEntry, RefusedEntry, Uncached, VerifiedEntry, Verifier,
 };
+
+fn entry_from_submission(
+    bytes: &[u8],
+    verifiers: &[VerifierMaterial],
+) -> Result<VerifiedEntry, RefusedEntry> {
+    v1::entry_from_submission(&bytes::Bytes::copy_from_slice(bytes), verifiers)
+}
 
 const VSA: &[u8] = include_bytes!("../../attest/tests/vectors/vsa/gke-gce-pre.bcid-vsa.jsonl");
 const VSA_KEY: &[u8] = include_bytes!("../../attest/tests/vectors/vsa/vsa_signing_public_key.pem");
@@ -39,7 +46,7 @@ fn proposed(entry: &VerifiedEntry) -> Vec<u8> {
         .into_bytes()
 }
 
-fn dsse(entry: &VerifiedEntry) -> &treering_rekor::v1::dsse::Spec {
+fn dsse(entry: &VerifiedEntry) -> &v1::dsse::Spec {
     let Entry::Dsse(spec) = entry.entry() else {
         panic!("{:?}", entry.entry())
     };

@@ -108,7 +108,7 @@ fn rebuilds(name: &str, bundle: &[u8], leaf: &[u8]) -> bool {
     let key = std::fs::read(folder().join(name).join("key.pub")).ok();
     let key = key.and_then(|pem| VerifierMaterial::from_pem_or_der(&pem).ok());
     let extra: Vec<VerifierMaterial> = key.into_iter().collect();
-    let Ok(ours) = entry_from_submission(bundle, &extra) else {
+    let Ok(ours) = entry_from_submission(&bytes::Bytes::copy_from_slice(bundle), &extra) else {
         return false;
     };
     let Ok(theirs) = Entry::parse(leaf) else {

@@ -200,7 +200,7 @@ fn checked_rekor_v1(entry: VerifiedEntry, submitted: Option<Bytes>) -> Result<Ch
     let parts = entry.into_parts();
     Ok(Checked {
         entries: vec![(parts.canonical, terms)],
-        envelope: submitted.or_else(|| parts.envelope.map(Bytes::from)),
+        envelope: submitted.or(parts.envelope),
     })
 }
 

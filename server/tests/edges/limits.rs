@@ -220,11 +220,13 @@ async fn memory_grows_by_less_than_twice_the_body() {
     // Four characters for each three bytes: 48 MiB.
     let body = submission(&"attested ".repeat(4 * MIB)).envelope;
     assert!(body.len() > 48 * MIB);
-    for chunked in [false, true] {
-        let dir = folder
-            .path()
-            .join(if chunked { "chunked" } else { "length" });
-        Child::init(&dir);
+    for (chunked, both) in [(false, true), (true, true), (false, false)] {
+        let dir = folder.path().join(format!("{chunked}-{both}"));
+        if both {
+            Child::init(&dir);
+        } else {
+            Child::init_rekor_v2(&dir);
+        }
         let child = Child::serve(&dir, &[]);
         let url = format!("http://{}{}", child.run.listen, submit_path());
         let before = child.peak_memory_kib();

@@ -109,7 +109,11 @@ impl Proposal {
             payload_hash: sha256(message.payload),
         };
         let text = STANDARD.encode(&self.message);
-        VerifiedEntry::new(build(data, &self.verifier), Some(text), vec![self.verifier])
+        VerifiedEntry::new(
+            build(data, &self.verifier),
+            Some(text.into()),
+            vec![self.verifier],
+        )
     }
 }
 

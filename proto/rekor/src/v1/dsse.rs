@@ -15,7 +15,7 @@ use super::json::{List, Object, Text, object};
 use super::member::{self, Digits, HashJson};
 use super::refused::{KeyRefused, RefusedEntry};
 use super::schema::{SchemaError, SchemaErrors};
-use super::verified::VerifiedEntry;
+use super::verified::{EnvelopeText, VerifiedEntry};
 use super::verifier::{Keys, Verifier};
 
 /// `kind`.
@@ -75,7 +75,7 @@ enum Form<'a> {
 /// Reads, verifies and builds an entry.
 pub(super) fn propose(spec: &RawValue, keys: &dyn Keys) -> Result<VerifiedEntry, RefusedEntry> {
     match read(member::spec(spec)?)? {
-        Form::Proposed { envelope, pems } => verify(envelope.into_owned(), &pems, keys),
+        Form::Proposed { envelope, pems } => verify(envelope.into_owned().into(), &pems, keys),
         Form::Canonical(_) => Err(RefusedEntry::NotInsertable {
             missing: "missing proposed content",
         }),
@@ -86,14 +86,14 @@ pub(super) fn propose(spec: &RawValue, keys: &dyn Keys) -> Result<VerifiedEntry,
 pub(super) fn look_up(spec: &RawValue, keys: &dyn Keys) -> Result<Entry, RefusedEntry> {
     match read(member::spec(spec)?)? {
         Form::Proposed { envelope, pems } => {
-            verify(envelope.into_owned(), &pems, keys).map(VerifiedEntry::into_entry)
+            verify(envelope.into_owned().into(), &pems, keys).map(VerifiedEntry::into_entry)
         }
         Form::Canonical(spec) => Ok(Entry::Dsse(spec)),
     }
 }
 
 fn verify(
-    envelope: String,
+    envelope: EnvelopeText,
     pems: &[Vec<u8>],
     keys: &dyn Keys,
 ) -> Result<VerifiedEntry, RefusedEntry> {
@@ -112,11 +112,11 @@ pub(super) enum Unused {
 
 /// Finds a verifier for each signature of an envelope, and builds the entry.
 pub(super) fn entry(
-    text: String,
+    text: EnvelopeText,
     candidates: impl Iterator<Item = Result<Verifier, KeyRefused>>,
     unused: Unused,
 ) -> Result<VerifiedEntry, RefusedEntry> {
-    let envelope = Envelope::parse(&text)?;
+    let envelope = Envelope::parse(text.as_str())?;
     let mut prepared = envelope.prepare()?;
     let mut signatures = Distinct::of(&envelope);
     for (index, candidate) in candidates.enumerate() {
@@ -141,7 +141,9 @@ pub(super) fn entry(
     }
     let (signatures, verifiers) = signatures.finish()?;
     let spec = Spec {
-        envelope_hash: HashValue::sha256(hex::encode(DigestAlgorithm::Sha256.of(text.as_bytes()))),
+        envelope_hash: HashValue::sha256(hex::encode(
+            DigestAlgorithm::Sha256.of(text.as_str().as_bytes()),
+        )),
         payload_hash: HashValue::sha256(prepared.payload_hash()),
         signatures,
     };

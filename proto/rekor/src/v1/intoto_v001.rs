@@ -122,7 +122,7 @@ fn entry(text: String, verifier: Verifier) -> Result<VerifiedEntry, RefusedEntry
     let hash = HashValue::sha256(hex::encode(DigestAlgorithm::Sha256.of(text.as_bytes())));
     let payload_hash = HashValue::sha256(prepared.payload_hash());
     let spec = build(hash, Some(payload_hash), &verifier);
-    VerifiedEntry::new(Entry::IntotoV001(spec), Some(text), vec![verifier])
+    VerifiedEntry::new(Entry::IntotoV001(spec), Some(text.into()), vec![verifier])
 }
 
 fn build(hash: HashValue, payload_hash: Option<HashValue>, verifier: &Verifier) -> Spec {

@@ -179,7 +179,7 @@ impl Proposal {
         base64::chunks(&envelope.payload, base64::Alphabet::Standard, |_| ())
             .map_err(|source| illegal("payload", source))?;
         let spec = self.spec(HashValue::sha256(prepared.payload_hash()))?;
-        VerifiedEntry::new(Entry::IntotoV002(spec), Some(text), verifiers)
+        VerifiedEntry::new(Entry::IntotoV002(spec), Some(text.into()), verifiers)
     }
 
     /// A signature that is there twice is verified by one key.

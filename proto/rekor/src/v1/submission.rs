@@ -1,17 +1,19 @@
 //! From what build systems push (DSSE envelopes, Sigstore bundles) to one entry: an envelope with all its signatures becomes
 //! `dsse 0.0.1`, a signature over an artifact `hashedrekord 0.0.1`.
 
+use bytes::Bytes;
 use treering_attest::bundle::{
     BundleContent, MessageSignature, SigstoreBundle, VerificationMaterial,
 };
 use treering_attest::container::{self, Container};
+use treering_attest::envelope::EnvelopeError;
 use treering_attest::{Envelope, VerifierMaterial};
 
 use super::dsse::{self, Unused};
 use super::envelope::MAX_ATTEMPTS;
 use super::hashedrekord::Proposal;
 use super::refused::{KeyRefused, RefusedEntry};
-use super::verified::VerifiedEntry;
+use super::verified::{EnvelopeText, VerifiedEntry};
 use super::verifier::Verifier;
 
 /// The entry of a submission, whatever it is: a DSSE envelope or a Sigstore bundle. `verifiers` are the keys that the submitter
@@ -20,13 +22,13 @@ use super::verifier::Verifier;
 /// # Errors
 /// [`RefusedEntry`]; one signature that does not verify refuses all.
 pub fn entry_from_submission(
-    bytes: &[u8],
+    bytes: &Bytes,
     verifiers: &[VerifierMaterial],
 ) -> Result<VerifiedEntry, RefusedEntry> {
     if container::guess(bytes) == Some(Container::SigstoreBundle)
         && let Ok(bundle) = SigstoreBundle::parse(bytes)
     {
-        return entry_from_bundle(&bundle, verifiers);
+        return entry_from_bundle(&bundle, bytes, verifiers);
     }
     let refused = match entry_from_envelope(bytes, verifiers) {
         Err(RefusedEntry::Envelope(error)) => RefusedEntry::Envelope(error),
@@ -34,7 +36,9 @@ pub fn entry_from_submission(
     };
     match container::detect(bytes) {
         Container::Envelope => Err(refused),
-        Container::SigstoreBundle => entry_from_bundle(&SigstoreBundle::parse(bytes)?, verifiers),
+        Container::SigstoreBundle => {
+            entry_from_bundle(&SigstoreBundle::parse(bytes)?, bytes, verifiers)
+        }
         other => Err(RefusedEntry::NotASubmission {
             found: other.to_string(),
         }),
@@ -47,7 +51,7 @@ pub fn entry_from_submission(
 /// # Errors
 /// [`RefusedEntry`].
 pub fn entry_from_envelope(
-    bytes: &[u8],
+    bytes: &Bytes,
     extra: &[VerifierMaterial],
 ) -> Result<VerifiedEntry, RefusedEntry> {
     let envelope = Envelope::parse(bytes)?;
@@ -64,17 +68,18 @@ pub fn entry_from_envelope(
                 source,
             })?;
     let candidates = carried.into_iter().chain(extra.iter().map(Verifier::from));
-    // Parsed above, so it is text.
-    let text = String::from_utf8_lossy(bytes).into_owned();
+    let text = EnvelopeText::shared(bytes.clone()).map_err(|error| {
+        RefusedEntry::Envelope(EnvelopeError::Json {
+            found: error.to_string(),
+        })
+    })?;
     dsse::entry(text, candidates.map(Ok), Unused::Skipped)
 }
 
-/// The entry of a bundle: by its certificate, or if it names a key only, by one of `extra`.
-///
-/// # Errors
-/// [`RefusedEntry`].
-pub fn entry_from_bundle(
+/// The entry of a bundle, read from `bytes`: by its certificate, or if it names a key only, by one of `extra`.
+fn entry_from_bundle(
     bundle: &SigstoreBundle<'_>,
+    bytes: &Bytes,
     extra: &[VerifierMaterial],
 ) -> Result<VerifiedEntry, RefusedEntry> {
     let mut verifiers = Vec::with_capacity(extra.len() + 1);
@@ -91,7 +96,9 @@ pub fn entry_from_bundle(
     }
     verifiers.extend_from_slice(extra);
     match bundle.content() {
-        BundleContent::Dsse(raw) => entry_from_envelope(raw.get().as_bytes(), &verifiers),
+        BundleContent::Dsse(raw) => {
+            entry_from_envelope(&bytes.slice_ref(raw.get().as_bytes()), &verifiers)
+        }
         BundleContent::Message(message) => message_entry(message, &verifiers),
     }
 }

@@ -1,5 +1,6 @@
 //! The receipt of an entry whose signatures have been verified.
 
+use bytes::Bytes;
 use treering_tlog::entry_bundle::MAX_LEAF_LEN;
 
 use super::attestation;
@@ -14,8 +15,31 @@ use crate::Canonical;
 pub struct VerifiedEntry {
     entry: Entry,
     canonical: Canonical,
-    envelope: Option<String>,
+    envelope: Option<EnvelopeText>,
     verifiers: Vec<Verifier>,
+}
+
+/// The text of an envelope: bytes of its own, or a part of what was submitted, which is not copied for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EnvelopeText(Bytes);
+
+impl EnvelopeText {
+    /// A part of what was submitted.
+    pub(super) fn shared(bytes: Bytes) -> Result<Self, std::str::Utf8Error> {
+        std::str::from_utf8(&bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The text.
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("it was checked when it was made")
+    }
+}
+
+impl From<String> for EnvelopeText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
 }
 
 /// What a [`VerifiedEntry`] is made of.
@@ -26,7 +50,7 @@ pub struct Parts {
     /// Its leaf.
     pub canonical: Canonical,
     /// See [`VerifiedEntry::envelope`].
-    pub envelope: Option<String>,
+    pub envelope: Option<Bytes>,
     /// See [`VerifiedEntry::verifiers`].
     pub verifiers: Vec<Verifier>,
 }
@@ -35,7 +59,7 @@ impl VerifiedEntry {
     /// For the kinds, which have verified what the entry says.
     pub(super) fn new(
         entry: Entry,
-        envelope: Option<String>,
+        envelope: Option<EnvelopeText>,
         verifiers: Vec<Verifier>,
     ) -> Result<Self, RefusedEntry> {
         let leaf = entry.encode();
@@ -68,7 +92,7 @@ impl VerifiedEntry {
     /// The envelope, byte for byte as it was submitted; of `intoto 0.0.2`, which takes it apart, one of the same payload, type
     /// and signatures; of cose the message, in base64. Other kinds have none.
     pub fn envelope(&self) -> Option<&str> {
-        self.envelope.as_deref()
+        self.envelope.as_ref().map(EnvelopeText::as_str)
     }
 
     /// What verified the signatures, in the order of the leaf.
@@ -95,7 +119,7 @@ impl VerifiedEntry {
         Parts {
             entry: self.entry,
             canonical: self.canonical,
-            envelope: self.envelope,
+            envelope: self.envelope.map(|text| text.0),
             verifiers: self.verifiers,
         }
     }
