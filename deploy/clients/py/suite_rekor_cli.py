@@ -23,6 +23,9 @@ ALTERED = {
     "rekord-minisign": "failed to verify signature",
     "intoto-0.0.2": "could not verify envelope: accepted signatures do not match threshold",
     "dsse": "could not verify envelope: accepted signatures do not match threshold",
+    "rekord-pgp": "openpgp: invalid signature",
+    "helm": "openpgp: signature made by unknown entity",
+    "tuf": "tuf: valid signatures did not meet threshold",
     # These it sends unseen: the log refuses.
     "intoto-0.0.1": "createLogEntryBadRequest.*could not verify envelope",
     "cose": "createLogEntryBadRequest.*signature",

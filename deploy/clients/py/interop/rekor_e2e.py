@@ -6,11 +6,13 @@ from . import place
 SOURCE = place.OWN.parent / "rekor-tests"
 
 RUN = {
-    "tests": ["TestEnvVariableValidation", "TestSignedEntryTimestamp", "TestInclusionProofRace", "TestGetLogProofInvalidShard",
+    "tests": ["TestIssue1308", "TestEnvVariableValidation", "TestDuplicates", "TestGetCLI", "TestSignedEntryTimestamp", "TestInclusionProofRace",
+              "TestSearchQueryNonExistentEntry", "TestSearchValidateTreeID", "TestSearchLogQuerySingleShard", "TestGetLogProofInvalidShard",
               "TestHarnessAddEntry", "TestHarnessAddIntoto", "TestHarnessGetAllEntriesLogIndex", "TestHarnessGetAllEntriesUUID"],
-    "cmd/rekor-cli": ["TestGetNonExistentIndex", "TestGetNonExistentUUID", "TestLogProofLastSizeBiggerThanCurrentLog", "TestVerifyNonExistentIndex"],
-    "cmd/rekor-server": ["TestEnvVariableValidation", "TestSearchNoEntriesRC1", "TestSearchSHA512", "TestVerifyNonExistentUUID", "TestSearchQueryLimit",
-                         "TestSearchQueryMalformedEntry", "TestHTTPMaxRequestBodySize", "TestSearchBySANSubject"],
+    "cmd/rekor-cli": ["TestGetNonExistentIndex", "TestGetNonExistentUUID", "TestLogInfo", "TestLogProofLastSizeBiggerThanCurrentLog",
+                      "TestVerifyNonExistentIndex"],
+    "cmd/rekor-server": ["TestEnvVariableValidation", "TestDuplicates", "TestGetCLI", "TestSearchNoEntriesRC1", "TestSearchSHA512", "TestVerifyNonExistentUUID",
+                         "TestSearchQueryLimit", "TestSearchQueryMalformedEntry", "TestHTTPMaxRequestBodySize", "TestSearchBySANSubject"],
     "pkg/types/dsse/v0.0.1": ["TestDsse", "TestDsseMultiSig", "TestSendingCanonicalizedDSSE", "TestSendingEntryWithClientComputedHashes",
                               "TestMismatchedKeySingleSigner", "TestNoSignature", "TestTwoPublicKeysOneSignature", "TestTwoPublicKeysTwoSignatures",
                               "TestThreePublicKeysTwoSignatures"],
@@ -18,27 +20,22 @@ RUN = {
     "pkg/types/intoto": ["TestIntoto", "TestIntotoMultiSig", "TestValidationSearchIntotoV002MissingEnvelope",
                          "TestValidationSearchIntotoV002MissingEnvelopeHash", "TestValidationSearchIntotoV002MissingPayloadHash",
                          "TestValidationSearchIntotoV001MissingPayloadHash"],
-    "pkg/types/rekord": ["TestUploadVerifyHashedRekord"],
+    "pkg/types/rekord": ["TestUploadVerifyHashedRekord", "TestUploadVerifyRekord"],
     "pkg/types/rfc3161": ["TestTimestampArtifact"],
     "pkg/pki/minisign": ["TestMinisign"],
     "pkg/pki/ssh": ["TestSSH"],
+    "pkg/pki/tuf": ["TestTufVerifyUpload"],
     "pkg/pki/x509": ["TestX509"],
 }
 # The one that asks about the log as it is before its first entry.
 FIRST = "TestIssue1308"
 # Why not: what the test needs.
 SERVER = "builds parts of rekor-server itself, without asking a server"
-PGP, TUF = "a rekord of format pgp", "entries of kind tuf"
 NOT_RUN = {
-    "tests": {"TestNewAPIWithTLS": SERVER, "TestDialE2E": SERVER, "TestEntryUpload": "an emulator of a message queue that it reads from",
-              "TestIssue1308": PGP, "TestSearchQueryNonExistentEntry": PGP, "TestDuplicates": PGP, "TestGetCLI": PGP,
-              "TestSearchValidateTreeID": PGP, "TestSearchLogQuerySingleShard": PGP},
-    "cmd/rekor-cli": {"TestLogInfo": PGP},
-    "cmd/rekor-server": {"TestMetricsCounts": "rekor-server's metrics, on the ports 3000 and 2112", "TestHostnameInSTH": "rekor-server in a container, by its id",
-                         "TestDuplicates": PGP, "TestGetCLI": PGP},
-    "pkg/types/rekord": {"TestUploadVerifyRekord": PGP},
+    "tests": {"TestNewAPIWithTLS": SERVER, "TestDialE2E": SERVER, "TestEntryUpload": "an emulator of a message queue that it reads from"},
+    "cmd/rekor-server": {"TestMetricsCounts": "rekor-server's metrics, on the ports 3000 and 2112", "TestHostnameInSTH": "rekor-server in a container, by its id"},
     "pkg/types/alpine": {"TestAPK": "entries of kind alpine"}, "pkg/types/jar": {"TestJAR": "entries of kind jar"},
-    "pkg/types/rpm": {"TestUploadVerifyRpm": "entries of kind rpm"}, "pkg/pki/tuf": {"TestTufVerifyUpload": TUF},
+    "pkg/types/rpm": {"TestUploadVerifyRpm": "entries of kind rpm"},
 }
 
 

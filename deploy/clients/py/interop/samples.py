@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from rfc3161_client import TimestampRequestBuilder
 
-from . import place
+from . import pgp, place, tuf
 from .bundles import b64, pae
 from .sample import EMAIL, Sample, sha256, write
 
@@ -128,4 +128,7 @@ KINDS = {
     "dsse": envelope("dsse", "0.0.1"),
     "cose": cose,
     "rfc3161": rfc3161,
+    "rekord-pgp": pgp.detached,
+    "helm": pgp.helm,
+    "tuf": tuf.metadata,
 }
