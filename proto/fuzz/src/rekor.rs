@@ -122,7 +122,7 @@ pub fn rekor_v1_entry(data: &[u8]) {
     let Ok(proposed) = v1::ProposedEntry::parse(data) else {
         return;
     };
-    let Ok(entry) = proposed.verify(&v1::Uncached) else {
+    let Ok(entry) = proposed.verify(&v1::Uncached, 0) else {
         // A lookup takes canonical forms, too, whose signatures cannot be verified.
         let _ = proposed.look_up(&v1::Uncached);
         return;
@@ -134,7 +134,9 @@ pub fn rekor_v1_entry(data: &[u8]) {
     let canonical = v1::ProposedEntry::parse(leaf).expect("a leaf is a request");
     match entry.entry() {
         // Nothing can be verified or hashed without the artifact.
-        v1::Entry::Rekord(_) => assert!(canonical.look_up(&v1::Uncached).is_err()),
+        v1::Entry::Rekord(_) | v1::Entry::Helm(_) => {
+            assert!(canonical.look_up(&v1::Uncached).is_err())
+        }
         _ => assert_eq!(canonical.look_up(&v1::Uncached), Ok(hash)),
     }
     let envelope = entry.envelope().map(str::as_bytes);
@@ -150,9 +152,7 @@ pub fn rekor_v1_cose(data: &[u8]) {
 
 /// A key and a signature behind a zero byte, in every format of rekord; what is signed is the text of the seeds.
 pub fn rekor_v1_detached(data: &[u8]) {
-    let end = data.iter().position(|&b| b == 0).unwrap_or(data.len());
-    let (key, signature) = data.split_at(end);
-    let signature = signature.get(1..).unwrap_or_default();
+    let (key, signature) = halves(data);
     for format in ["minisign", "pgp", "ssh"] {
         let key = json!({"content": STANDARD.encode(key)});
         let signature =
@@ -161,6 +161,31 @@ pub fn rekor_v1_detached(data: &[u8]) {
         let body = json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": spec});
         rekor_v1_entry(body.to_string().as_bytes());
     }
+}
+
+/// A key and a provenance file behind a zero byte.
+pub fn rekor_v1_helm(data: &[u8]) {
+    let (key, file) = halves(data);
+    let chart = json!({"provenance": {"content": STANDARD.encode(file)}});
+    let spec = json!({"publicKey": {"content": STANDARD.encode(key)}, "chart": chart});
+    let body = json!({"apiVersion": "0.0.1", "kind": "helm", "spec": spec});
+    rekor_v1_entry(body.to_string().as_bytes());
+}
+
+/// A root of TUF and signed metadata behind a zero byte.
+pub fn rekor_v1_tuf(data: &[u8]) {
+    let (root, metadata) = halves(data);
+    let content = |bytes: &[u8]| json!({"content": STANDARD.encode(bytes)});
+    let spec = json!({"root": content(root), "metadata": content(metadata)});
+    let body = json!({"apiVersion": "0.0.1", "kind": "tuf", "spec": spec});
+    rekor_v1_entry(body.to_string().as_bytes());
+}
+
+/// What stands before the first zero byte, and what behind it.
+fn halves(data: &[u8]) -> (&[u8], &[u8]) {
+    let mut halves = data.splitn(2, |&byte| byte == 0);
+    let mut next = || halves.next().unwrap_or_default();
+    (next(), next())
 }
 
 /// A leaf of Rekor v1: only its canonical bytes.

@@ -132,7 +132,7 @@ fn propose(c: &mut Criterion) {
                 b.iter(|| {
                     let entry = v1::ProposedEntry::parse(black_box(body.as_bytes()))
                         .expect("it is one")
-                        .verify(&keys)
+                        .verify(&keys, 0)
                         .expect("it verifies");
                     let found_by = entry.index_keys().expect("they are few");
                     (entry.canonical().leaf_hash(), found_by)

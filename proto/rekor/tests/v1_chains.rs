@@ -34,7 +34,7 @@ fn entries_of_chains_become_the_leaves_that_rekor_made_of_them() {
     for exchange in exchanges() {
         let case = &exchange.case;
         let verified = ProposedEntry::parse(exchange.request.as_bytes())
-            .and_then(|entry| entry.verify(&Uncached).map_err(Rejected::Entry));
+            .and_then(|entry| entry.verify(&Uncached, 0).map_err(Rejected::Entry));
         if exchange.status != 201 {
             assert_eq!(verified.unwrap_err().status(), exchange.status, "{case}");
             continue;

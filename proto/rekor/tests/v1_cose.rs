@@ -26,7 +26,7 @@ fn propose(spec: &Value) -> Result<VerifiedEntry, RefusedEntry> {
     let body = json!({"apiVersion": "0.0.1", "kind": "cose", "spec": spec}).to_string();
     ProposedEntry::parse(body.as_bytes())
         .unwrap()
-        .verify(&Uncached)
+        .verify(&Uncached, 0)
 }
 
 fn decoded(spec: &Value, member: &str) -> Vec<u8> {

@@ -75,7 +75,7 @@ fn intoto_v002(payload_type: &str, payload: &[u8], keyid: &str, key: &P256) -> V
 fn verify(body: &Value) -> Result<VerifiedEntry, RefusedEntry> {
     ProposedEntry::parse(body.to_string().as_bytes())
         .unwrap()
-        .verify(&Uncached)
+        .verify(&Uncached, 0)
 }
 
 /// What holds for every entry.
@@ -325,9 +325,11 @@ fn refusals_have_the_words_that_clients_and_their_tests_look_for() {
 #[test]
 fn the_outer_object_is_refused_with_422() {
     let refused = |body: &[u8]| ProposedEntry::parse(body).unwrap_err().body();
-    let unknown = br#"{"kind":"nosuch","apiVersion":"0.0.1","spec":{}}"#;
-    let expected = ApiError::new(422, "invalid kind value: \"nosuch\"");
-    assert_eq!(refused(unknown), expected);
+    for unknown in ["nosuch", "rpm", "jar", "alpine"] {
+        let body = format!(r#"{{"kind":"{unknown}","apiVersion":"0.0.1","spec":{{}}}}"#);
+        let expected = ApiError::new(422, format!("invalid kind value: {unknown:?}"));
+        assert_eq!(refused(body.as_bytes()), expected);
+    }
     let expected = ApiError::new(
         422,
         "validation failure list:\napiVersion in body is required\nspec in body is required",
@@ -347,7 +349,9 @@ fn the_registry_names_every_kind_once() {
             ("intoto", "0.0.2"),
             ("rekord", "0.0.1"),
             ("rfc3161", "0.0.1"),
-            ("cose", "0.0.1")
+            ("cose", "0.0.1"),
+            ("helm", "0.0.1"),
+            ("tuf", "0.0.1")
         ]
     );
 }

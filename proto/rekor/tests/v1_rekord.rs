@@ -41,7 +41,7 @@ fn propose(content: &str, signed: &Signed) -> Result<VerifiedEntry, RefusedEntry
     let body = json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": spec}).to_string();
     ProposedEntry::parse(body.as_bytes())
         .unwrap()
-        .verify(&Uncached)
+        .verify(&Uncached, 0)
 }
 
 fn canonical(entry: &VerifiedEntry) -> Signed {
@@ -97,6 +97,10 @@ fn another_content_key_or_namespace_is_refused() {
     };
     let namespace = "expected of format ssh a signature of namespace file, found something else";
     assert_eq!(reason("ssh-of-git"), namespace);
+    let valid = "expected of format pgp a key that is neither revoked nor expired when it signed, found something else";
+    assert_eq!(reason("pgp-revoked"), valid);
+    let strong = "expected of format pgp a signature of data over sha256, sha384 or sha512, found something else";
+    assert_eq!(reason("pgp-sha1"), strong);
     assert!(reason("minisign-of-another").starts_with("verifying signature: "));
 }
 
@@ -105,6 +109,10 @@ fn another_content_key_or_namespace_is_refused() {
 fn a_signature_with_another_byte_is_refused_or_the_same() {
     let vectors = vectors();
     for (name, signed) in &vectors.taken {
+        // The armor of pgp is kept as it is.
+        if signed.format == "pgp" && name != "pgp-binary" {
+            continue;
+        }
         let leaf = propose(&vectors.content, signed).unwrap();
         let bytes = decode(&signed.signature);
         for at in 0..bytes.len() {
@@ -114,8 +122,8 @@ fn a_signature_with_another_byte_is_refused_or_the_same() {
             changed.signature = STANDARD.encode(&other);
             if let Ok(entry) = propose(&vectors.content, &changed) {
                 let same = entry.canonical() == leaf.canonical();
-                // The key id of minisign is a hint, and part of the leaf.
-                assert!(same || signed.format == "minisign", "{name}: byte {at}");
+                // Key ids of minisign, and what pgp does not sign, are hints and part of the leaf.
+                assert!(same || signed.format != "ssh", "{name}: byte {at}");
             }
         }
     }
@@ -152,4 +160,59 @@ fn keys_of_ssh_stand_among_options_and_comments() {
             "{text:?}: {refused}"
         );
     }
+}
+
+#[test]
+fn keys_of_pgp_are_found_by_their_addresses() {
+    let vectors = vectors();
+    let keys = |name: &str| {
+        let entry = propose(&vectors.content, &vectors.taken[name]);
+        entry.unwrap().index_keys().unwrap()
+    };
+    assert!(keys("pgp-rsa").contains(&"some.body@example.test".to_owned()));
+    let two = keys("pgp-two-names");
+    for address in ["some.body@example.test", "other@example.test"] {
+        assert!(two.contains(&address.to_owned()), "{two:?}");
+    }
+}
+
+/// What is not the key's own, or not whole, makes no key.
+#[test]
+fn keys_of_pgp_that_lack_something_are_refused() {
+    let vectors = vectors();
+    let binary = &vectors.taken["pgp-binary"];
+    let key = decode(&binary.key);
+    for len in 0..key.len() {
+        let mut changed = binary.clone();
+        changed.key = STANDARD.encode(&key[..len]);
+        assert!(propose(&vectors.content, &changed).is_err(), "{len}");
+    }
+    for at in 0..key.len() {
+        let mut other = key.clone();
+        other[at] ^= 0x10;
+        let mut changed = binary.clone();
+        changed.key = STANDARD.encode(&other);
+        // Of no matter are only the parts of a signature that are not signed.
+        if let Ok(entry) = propose(&vectors.content, &changed) {
+            assert!(
+                entry
+                    .index_keys()
+                    .unwrap()
+                    .contains(&"some.body@example.test".to_owned())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_and_signature_of_upstream_are_taken() {
+    let body = include_bytes!("vectors/rekord/upstream.json");
+    let entry = ProposedEntry::parse(body).unwrap().verify(&Uncached, 0);
+    let entry = entry.unwrap();
+    let plain = canonical(&entry);
+    let armored = String::from_utf8(decode(&plain.signature)).unwrap();
+    assert!(armored.starts_with("-----BEGIN PGP SIGNATURE-----\n\n"));
+    assert!(armored.ends_with("\n-----END PGP SIGNATURE-----"));
+    let keys = entry.index_keys().unwrap();
+    assert!(keys.iter().any(|key| key.contains('@')), "{keys:?}");
 }

@@ -75,7 +75,7 @@ fn real_attestations_become_what_their_proposals_become() {
         let body = proposed(&entry);
         let again = ProposedEntry::parse(&body)
             .unwrap()
-            .verify(&Uncached)
+            .verify(&Uncached, 0)
             .unwrap();
         assert_eq!(again, entry);
         let keys = entry.index_keys().unwrap();
@@ -129,7 +129,7 @@ fn all_signatures_of_an_envelope_are_one_entry_in_the_order_of_their_texts() {
         let body = proposed(&entry);
         let again = ProposedEntry::parse(&body)
             .unwrap()
-            .verify(&Uncached)
+            .verify(&Uncached, 0)
             .unwrap();
         assert_eq!(again, entry);
     }
@@ -159,7 +159,7 @@ fn a_certificate_is_kept_only_by_the_signature_that_it_is_first_to_verify() {
         let entry = entry_from_submission(&bytes, &[first.clone(), second.clone()]).unwrap();
         assert_eq!(entry.verifiers(), [Verifier::from(first)]);
         let again = ProposedEntry::parse(entry.canonical().leaf()).unwrap();
-        assert_eq!(again.verify(&Uncached).unwrap(), entry);
+        assert_eq!(again.verify(&Uncached, 0).unwrap(), entry);
         assert_eq!(entry.envelope(), None);
         let keys = entry.index_keys().unwrap();
         assert_eq!(
@@ -230,7 +230,7 @@ fn an_envelope_that_two_readers_could_read_differently_is_refused() {
     let body = json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec}).to_string();
     let error = ProposedEntry::parse(body.as_bytes())
         .unwrap()
-        .verify(&Uncached)
+        .verify(&Uncached, 0)
         .unwrap_err();
     assert!(
         matches!(error, RefusedEntry::EnvelopeJson { .. }),

@@ -143,7 +143,7 @@ fn check_leaf(parsed: &Entry, entry: &TlogEntry) {
         (&*entry.kind, &*entry.version)
     );
     if let Entry::HashedRekord(_) = parsed
-        && let Ok(again) = ProposedEntry::parse(leaf).unwrap().verify(&Uncached)
+        && let Ok(again) = ProposedEntry::parse(leaf).unwrap().verify(&Uncached, 0)
     {
         assert_eq!(again.canonical().leaf(), leaf);
     }

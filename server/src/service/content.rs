@@ -75,11 +75,12 @@ impl Content {
         }
     }
 
-    /// Verifies every signature and builds the leaves.
+    /// Verifies every signature and builds the leaves. `now`, in seconds since the Unix epoch, is for what expires.
     pub(super) fn check(
         &self,
         dialect: Dialect,
         verifiers: &VerifierCache,
+        now: u64,
     ) -> Result<Checked, Reject> {
         match (self, dialect) {
             (Self::Submission(submission), Dialect::RekorV1) => {
@@ -91,7 +92,7 @@ impl Content {
             (Self::RekorV2(request, rules), Dialect::RekorV2) => {
                 check_rekor_v2(request, *rules, verifiers)
             }
-            (Self::RekorV1(body), Dialect::RekorV1) => check_rekor_v1(body, verifiers),
+            (Self::RekorV1(body), Dialect::RekorV1) => check_rekor_v1(body, verifiers, now),
             (Self::RekorV2(..), Dialect::RekorV1) | (Self::RekorV1(_), Dialect::RekorV2) => {
                 Err(Reject::new(
                     RejectKind::Unsupported,
@@ -174,10 +175,11 @@ fn check_rekor_v1_submission(
     checked_rekor_v1(entry, Some(submission.envelope.clone()))
 }
 
-fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache) -> Result<Checked, Reject> {
+fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache, now: u64) -> Result<Checked, Reject> {
     let malformed = |error: Rejected| Reject::new(RejectKind::Malformed, error.to_string());
     let proposed = ProposedEntry::parse(body).map_err(malformed)?;
-    let entry = proposed.verify(verifiers).map_err(|error| {
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let entry = proposed.verify(verifiers, now).map_err(|error| {
         let kind = error.refusal();
         refusal_of(kind, Rejected::Entry(error).to_string())
     })?;

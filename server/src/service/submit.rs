@@ -209,7 +209,11 @@ impl Job {
 
     fn check(&self) -> Result<Checked, Reject> {
         let begin = self.clock.monotonic();
-        let checked = self.content.check(self.handle.dialect(), &self.verifiers);
+        let checked = self.content.check(
+            self.handle.dialect(),
+            &self.verifiers,
+            self.clock.unix_secs(),
+        );
         self.metrics
             .verified(self.clock.monotonic().saturating_sub(begin));
         checked

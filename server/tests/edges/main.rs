@@ -19,6 +19,7 @@ mod init;
 mod limits;
 mod native;
 mod rekor_v1;
+mod rekor_v1_kinds;
 mod rekor_v2;
 mod retire;
 mod shutdown;

@@ -22,6 +22,11 @@ pub fn attestation(entry: &Entry, envelope: &[u8], max: usize) -> Option<Vec<u8>
         Entry::Cose(_) => base64::standard(text)
             .ok()
             .filter(|message| message.len() <= max),
-        Entry::HashedRekord(_) | Entry::Dsse(_) | Entry::Rekord(_) | Entry::Rfc3161(_) => None,
+        Entry::HashedRekord(_)
+        | Entry::Dsse(_)
+        | Entry::Rekord(_)
+        | Entry::Rfc3161(_)
+        | Entry::Helm(_)
+        | Entry::Tuf(_) => None,
     }
 }

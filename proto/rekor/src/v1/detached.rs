@@ -1,11 +1,13 @@
-//! Keys of a rekord in its formats, and what verifies by them: `x509`, `minisign`, `ssh`.
+//! Keys of a rekord in its formats, and what verifies by them: `x509`, `minisign`, `ssh`, `pgp`.
 
+use ::base64::Engine as _;
+use ::base64::engine::general_purpose::STANDARD;
 use treering_attest::{DigestAlgorithm, verify};
 
 use super::pem::MAX_PEM;
 use super::refused::{KeyRefused, RefusedEntry};
 use super::verifier::{Keys, Verifier};
-use super::{minisign, ssh};
+use super::{minisign, openpgp, ssh};
 
 /// The format of the other kinds.
 pub(super) const X509: &str = "x509";
@@ -16,6 +18,7 @@ pub(super) enum Key {
     X509(Verifier),
     Minisign(minisign::Key),
     Ssh(ssh::Key),
+    Pgp(openpgp::Key),
 }
 
 impl Key {
@@ -27,6 +30,7 @@ impl Key {
             X509 => keys.parse(bytes).map(Self::X509).map_err(key_refused),
             minisign::FORMAT => minisign::Key::parse(bytes).map(Self::Minisign),
             ssh::FORMAT => ssh::Key::parse(bytes).map(Self::Ssh),
+            openpgp::FORMAT => openpgp::Key::parse(bytes).map(Self::Pgp),
             other => Err(RefusedEntry::Format {
                 found: other.to_owned(),
             }),
@@ -39,6 +43,7 @@ impl Key {
             Self::X509(verifier) => verifier.canonical_pem().as_bytes().to_vec(),
             Self::Minisign(key) => key.canonical().into_bytes(),
             Self::Ssh(key) => key.canonical().into_bytes(),
+            Self::Pgp(key) => key.canonical().into_bytes(),
         }
     }
 
@@ -60,6 +65,7 @@ impl Key {
             }
             Self::Minisign(key) => Ok(key.verify(content, signature)?.into_bytes()),
             Self::Ssh(key) => Ok(key.verify(content, signature)?.into_bytes()),
+            Self::Pgp(key) => key.verify(content, signature),
         }
     }
 
@@ -67,9 +73,25 @@ impl Key {
     pub(super) fn into_verifier(self) -> Option<Verifier> {
         match self {
             Self::X509(verifier) => Some(verifier),
-            Self::Minisign(_) | Self::Ssh(_) => None,
+            Self::Minisign(_) | Self::Ssh(_) | Self::Pgp(_) => None,
         }
     }
+}
+
+/// What an entry is found by of a key in the base64 of a leaf, unless it is of the format of the other kinds: the digest of the key,
+/// and addresses in it.
+pub(super) fn names(format: &str, content: &str) -> Vec<String> {
+    if format == X509 {
+        return Vec::new();
+    }
+    let Ok(key) = STANDARD.decode(content) else {
+        return Vec::new();
+    };
+    let mut names = vec![hex::encode(DigestAlgorithm::Sha256.of(&key))];
+    if format == openpgp::FORMAT {
+        names.extend(openpgp::addresses(&key));
+    }
+    names
 }
 
 fn key_refused(source: KeyRefused) -> RefusedEntry {

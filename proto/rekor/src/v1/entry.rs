@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use treering_attest::DigestAlgorithm;
 use treering_tlog::entry_bundle::MAX_LEAF_LEN;
 
-use super::{cose, dsse, hashedrekord, intoto_v001, intoto_v002, rekord, rfc3161};
+use super::{cose, dsse, hashedrekord, helm, intoto_v001, intoto_v002, rekord, rfc3161, tuf};
 
 /// A parsed leaf. Parsing checks the form; its signatures were checked by the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub enum Entry {
     Rfc3161(rfc3161::Spec),
     /// `cose 0.0.1`
     Cose(cose::Spec),
+    /// `helm 0.0.1`
+    Helm(helm::Spec),
+    /// `tuf 0.0.1`
+    Tuf(tuf::Spec),
 }
 
 /// A digest in a leaf.
@@ -84,6 +88,8 @@ impl Entry {
             (rekord::KIND, "0.0.1") => Self::Rekord(spec(leaf)?),
             (rfc3161::KIND, "0.0.1") => Self::Rfc3161(spec(leaf)?),
             (cose::KIND, "0.0.1") => Self::Cose(spec(leaf)?),
+            (helm::KIND, "0.0.1") => Self::Helm(spec(leaf)?),
+            (tuf::KIND, "0.0.1") => Self::Tuf(spec(leaf)?),
             (kind, version) => {
                 return Err(EntryError::Kind {
                     kind: kind.chars().take(64).collect(),
@@ -108,6 +114,8 @@ impl Entry {
             Self::Rekord(spec) => self.write(spec),
             Self::Rfc3161(spec) => self.write(spec),
             Self::Cose(spec) => self.write(spec),
+            Self::Helm(spec) => self.write(spec),
+            Self::Tuf(spec) => self.write(spec),
         }
     }
 
@@ -129,6 +137,8 @@ impl Entry {
             Self::Rekord(_) => rekord::KIND,
             Self::Rfc3161(_) => rfc3161::KIND,
             Self::Cose(_) => cose::KIND,
+            Self::Helm(_) => helm::KIND,
+            Self::Tuf(_) => tuf::KIND,
         }
     }
 
@@ -140,7 +150,9 @@ impl Entry {
             | Self::IntotoV001(_)
             | Self::Rekord(_)
             | Self::Rfc3161(_)
-            | Self::Cose(_) => "0.0.1",
+            | Self::Cose(_)
+            | Self::Helm(_)
+            | Self::Tuf(_) => "0.0.1",
             Self::IntotoV002(_) => "0.0.2",
         }
     }

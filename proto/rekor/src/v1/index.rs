@@ -71,6 +71,11 @@ pub(super) fn keys(
             keys.add(spec.data.envelope_hash.index_key());
             keys.add(spec.data.payload_hash.index_key());
         }
+        Entry::Helm(spec) => {
+            keys.add_all(spec.key_names());
+            keys.add(spec.chart.hash.index_key());
+        }
+        Entry::Tuf(spec) => keys.add_all(spec.names()),
         // Not by its envelope's digest, which is whatever the client says.
         Entry::IntotoV002(spec) => {
             keys.add_verifiers(verifiers);
@@ -96,7 +101,8 @@ fn verifiers(entry: &Entry) -> Vec<Verifier> {
             .map(|s| s.verifier.as_str())
             .collect(),
         Entry::IntotoV001(spec) => vec![&spec.public_key],
-        Entry::Rfc3161(_) => Vec::new(),
+        // Of OpenPGP, and several in a root.
+        Entry::Rfc3161(_) | Entry::Helm(_) | Entry::Tuf(_) => Vec::new(),
         Entry::Cose(spec) => vec![&spec.public_key],
         Entry::IntotoV002(spec) => {
             let signatures = &spec.content.envelope.signatures;

@@ -1,5 +1,5 @@
 //! Rekor v1: `hashedrekord 0.0.1`, `dsse 0.0.1`, `intoto 0.0.1` and `0.0.2`, `rekord 0.0.1`, `rfc3161 0.0.1`,
-//! `cose 0.0.1`.
+//! `cose 0.0.1`, `helm 0.0.1`, `tuf 0.0.1`.
 //!
 //! [`ProposedEntry`] is what was asked, [`VerifiedEntry`] one whose signatures verified and whose leaf fits, [`Entry`] a leaf as
 //! readers see it. [`Rejected`] is the answer to a request that is refused: status, code, message. What upstream (v1.5.4) does is
@@ -14,6 +14,7 @@ pub mod dsse;
 pub mod entry;
 mod envelope;
 pub mod hashedrekord;
+pub mod helm;
 pub mod ids;
 pub mod index;
 pub mod intoto_v001;
@@ -22,8 +23,12 @@ mod json;
 pub mod log_key;
 mod member;
 mod minisign;
+mod olpc;
+mod openpgp;
+mod openpgp_armor;
 mod pem;
 pub mod proposed;
+mod provenance;
 pub mod query;
 pub mod refused;
 pub mod rejected;
@@ -35,6 +40,10 @@ pub mod search;
 mod sign1;
 mod ssh;
 pub mod submission;
+pub mod tuf;
+mod tuf_key;
+mod tuf_metadata;
+mod tuf_root;
 mod verified;
 pub mod verifier;
 pub mod wire;

@@ -11,7 +11,7 @@ use super::rejected::Rejected;
 use super::schema::{SchemaError, SchemaErrors};
 use super::verified::VerifiedEntry;
 use super::verifier::Keys;
-use super::{cose, dsse, hashedrekord, intoto_v001, intoto_v002, rekord, rfc3161};
+use super::{cose, dsse, hashedrekord, helm, intoto_v001, intoto_v002, rekord, rfc3161, tuf};
 
 /// One version of a kind. A new one is a row of [`REGISTRY`] and a variant of [`Entry`].
 struct Implementation {
@@ -64,6 +64,18 @@ static REGISTRY: &[Implementation] = &[
         version: "0.0.1",
         propose: cose::propose,
         look_up: cose::look_up,
+    },
+    Implementation {
+        kind: helm::KIND,
+        version: "0.0.1",
+        propose: helm::propose,
+        look_up: helm::look_up,
+    },
+    Implementation {
+        kind: tuf::KIND,
+        version: "0.0.1",
+        propose: tuf::propose,
+        look_up: tuf::look_up,
     },
 ];
 
@@ -154,15 +166,21 @@ impl<'a> ProposedEntry<'a> {
         &self.version
     }
 
-    /// Verifies the signatures and builds the leaf.
+    /// Verifies the signatures and builds the leaf. `now`, in seconds since the Unix epoch, matters to metadata of TUF alone, which
+    /// is not taken once it has expired.
     ///
     /// # Errors
     /// [`RefusedEntry`]; [`Rejected::Entry`] is the answer to it.
-    pub fn verify(&self, keys: &dyn Keys) -> Result<VerifiedEntry, RefusedEntry> {
-        (self.implementation()?.propose)(self.spec, keys)
+    pub fn verify(&self, keys: &dyn Keys, now: i64) -> Result<VerifiedEntry, RefusedEntry> {
+        let entry = (self.implementation()?.propose)(self.spec, keys)?;
+        match entry.expires() {
+            Some(expired) if expired <= now => Err(RefusedEntry::Expired { expired, now }),
+            _ => Ok(entry),
+        }
     }
 
-    /// The hash of the leaf to look for at `entries/retrieve`, which takes canonical forms, too, whose signatures cannot be verified.
+    /// The hash of the leaf to look for at `entries/retrieve`, which takes canonical forms, too, whose signatures cannot be verified, and
+    /// what has expired since.
     ///
     /// # Errors
     /// [`RefusedEntry`]; [`Rejected::LookedUp`] is the answer to it.

@@ -130,6 +130,14 @@ pub enum RefusedEntry {
         /// What is not there.
         expected: &'static str,
     },
+    /// A signature that none of the keys of its format has made.
+    #[error(
+        "verifying signature: expected a {format} signature that verifies by the key, found one that does not"
+    )]
+    DetachedSignature {
+        /// The format.
+        format: &'static str,
+    },
     /// Bytes that are no COSE message, or not one that its key can have signed.
     #[error("expected a cose sign1 message with {expected}, found something else there")]
     Cose {
@@ -145,6 +153,40 @@ pub enum RefusedEntry {
     /// A time-stamp response that does not count.
     #[error("verifying time-stamp: {0}")]
     Timestamp(#[from] TimestampError),
+    /// A provenance file that is none, or not about one chart.
+    #[error("expected a provenance file of helm with {expected}, found something else there")]
+    Provenance {
+        /// The part that is not there.
+        expected: &'static str,
+    },
+    /// Bytes that are no metadata of TUF, or keys and roles in a root that cannot be used.
+    #[error("expected tuf metadata with {expected}, found something else there")]
+    Tuf {
+        /// The part that is not there.
+        expected: &'static str,
+    },
+    /// Metadata of TUF that fewer keys have signed than its role asks for.
+    #[error(
+        "tuf: valid signatures did not meet threshold: expected {threshold} keys of role {role}, found {found}"
+    )]
+    TufThreshold {
+        /// The role, shortened.
+        role: String,
+        /// Keys that must have signed.
+        threshold: u64,
+        /// Different keys whose signatures verify.
+        found: usize,
+    },
+    /// Metadata of TUF that is not valid any more.
+    #[error(
+        "tuf: expected metadata that expires after second {now}, found one that did at {expired}"
+    )]
+    Expired {
+        /// When, in seconds since the Unix epoch.
+        expired: i64,
+        /// The time that was given, in the same unit.
+        now: i64,
+    },
     /// A key together with a digest that it is not used with.
     #[error("entry algorithms are not allowed: found {key} with {digest}")]
     NotAllowed {
@@ -268,8 +310,11 @@ impl RefusedEntry {
             | Self::NotAllowed { .. } => Refusal::Unsupported,
             Self::Timestamp(error) => timestamp(error),
             Self::EmptySignature
+            | Self::DetachedSignature { .. }
             | Self::Chain(_)
             | Self::Signature(_)
+            | Self::TufThreshold { .. }
+            | Self::Expired { .. }
             | Self::UnusedVerifier { .. }
             | Self::UnverifiedSignature { .. }
             | Self::Unverified { .. } => Refusal::Unverified,
@@ -288,6 +333,8 @@ impl RefusedEntry {
             | Self::NoForm
             | Self::Detached { .. }
             | Self::Cose { .. }
+            | Self::Provenance { .. }
+            | Self::Tuf { .. }
             | Self::BothForms
             | Self::NotInsertable { .. }
             | Self::EnvelopeJson { .. }

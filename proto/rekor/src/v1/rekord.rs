@@ -118,14 +118,9 @@ impl Proposal {
 }
 
 impl Spec {
-    /// What an entry of another format than x509 is found by beside its artifact: the digest of its key.
+    /// What an entry of another format than x509 is found by beside its artifact: the digest of its key, and addresses in it.
     pub(super) fn key_names(&self) -> Vec<String> {
-        if self.signature.format == detached::X509 {
-            return Vec::new();
-        }
-        let key = STANDARD.decode(&self.signature.public_key.content);
-        let digest = |key: Vec<u8>| hex::encode(DigestAlgorithm::Sha256.of(&key));
-        key.map(digest).into_iter().collect()
+        detached::names(&self.signature.format, &self.signature.public_key.content)
     }
 }
 

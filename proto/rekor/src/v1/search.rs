@@ -3,8 +3,10 @@
 use super::base64;
 use super::detached::Key;
 use super::json::{self, Object, Text, object};
+use super::refused::RefusedEntry;
 use super::rejected::Rejected;
 use super::schema::{SchemaError, SchemaErrors};
+use super::tuf;
 use super::verifier::Keys;
 
 /// Characters of a subject.
@@ -77,8 +79,7 @@ impl SearchIndex {
         found.extend(prefixed(&query.hash));
         if let Some((format, content)) = &query.key {
             let format = format.as_deref().unwrap_or_default();
-            let key = Key::parse(format, content, keys).map_err(|_| Rejected::SearchKey)?;
-            found.push(key.index_digest());
+            found.push(key_digest(format, content, keys).map_err(|_| Rejected::SearchKey)?);
         }
         let operator = match query.operator.as_str() {
             "and" => Operator::And,
@@ -88,6 +89,13 @@ impl SearchIndex {
             keys: found,
             operator,
         })
+    }
+}
+
+fn key_digest(format: &str, content: &[u8], keys: &dyn Keys) -> Result<String, RefusedEntry> {
+    match format {
+        tuf::KIND => tuf::root_digest(content),
+        _ => Key::parse(format, content, keys).map(|key| key.index_digest()),
     }
 }
 
@@ -163,7 +171,7 @@ impl Query {
 }
 
 /// An address without a display name: upstream takes one with, and finds nothing by it.
-fn is_email(text: &str) -> bool {
+pub(super) fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };

@@ -1,7 +1,11 @@
-//! Keys of OpenSSH and signatures of `ssh-keygen -Y sign -n file` (OpenSSH's PROTOCOL.sshsig; RFC 4253 6.6, 5656 3, 8332, 8709).
+//! Keys of OpenSSH and signatures of `ssh-keygen -Y sign -n file` (OpenSSH's PROTOCOL.sshsig; RFC 8332). `ssh-key` reads and writes
+//! both; which lines are keys, and what is taken of either, is said here.
 
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::STANDARD;
+use ssh_encoding::{Decode, Encode as _};
+use ssh_key::public::KeyData;
+use ssh_key::{Algorithm, EcdsaCurve, HashAlg, Mpint, Signature, SshSig};
 use treering_attest::{DigestAlgorithm, KeyAlgorithm, PublicKey, verify};
 
 use super::base64;
@@ -12,14 +16,12 @@ use super::refused::{KeyRefused, RefusedEntry};
 pub(super) const FORMAT: &str = "ssh";
 
 const LABEL: &str = "SSH SIGNATURE";
-const MAGIC: &[u8] = b"SSHSIG";
-const VERSION: [u8; 4] = [0, 0, 0, 1];
-const NAMESPACE: &[u8] = b"file";
+const NAMESPACE: &str = "file";
 
-/// A key, and the bytes that it came in.
+/// A key as it was read, and as it verifies.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
-    name: &'static str,
+    data: KeyData,
     blob: Vec<u8>,
     key: PublicKey,
 }
@@ -44,59 +46,109 @@ impl Key {
     }
 
     fn of_blob(blob: Vec<u8>) -> Result<Self, RefusedEntry> {
-        let mut fields = Fields(&blob);
-        let (name, key) = match fields.string() {
-            Some(b"ssh-ed25519") => ("ssh-ed25519", fields.string().map(PublicKey::from_ed25519)),
-            Some(b"ssh-rsa") => {
-                let (exponent, modulus) = (fields.number(), fields.number());
-                let key = modulus.zip(exponent);
-                ("ssh-rsa", key.map(|(n, e)| PublicKey::from_rsa(n, e)))
+        let data: KeyData = whole(&blob).ok_or_else(|| malformed("a key of whole fields"))?;
+        let positive = Mpint::as_positive_bytes;
+        let key = match &data {
+            KeyData::Ed25519(key) => Some(PublicKey::from_ed25519(&key.0)),
+            KeyData::Ecdsa(key) => Some(PublicKey::from_ec_point(key.as_sec1_bytes())),
+            KeyData::Rsa(key) => {
+                let parts = positive(&key.n).zip(positive(&key.e));
+                parts.map(|(n, e)| PublicKey::from_rsa(n, e))
             }
-            Some(b"ecdsa-sha2-nistp256") => ("ecdsa-sha2-nistp256", fields.point(b"nistp256", 65)),
-            Some(b"ecdsa-sha2-nistp384") => ("ecdsa-sha2-nistp384", fields.point(b"nistp384", 97)),
-            Some(b"ecdsa-sha2-nistp521") => ("ecdsa-sha2-nistp521", fields.point(b"nistp521", 133)),
-            _ => return Err(malformed("a key of ed25519, ecdsa or rsa")),
+            _ => None,
         };
-        let key = key.filter(|_| fields.0.is_empty());
-        let key = key.ok_or_else(|| malformed("a key of whole fields"))?;
+        let key = key.ok_or_else(|| malformed("a key of ed25519, ecdsa or rsa"))?;
         let key = key.map_err(|error| RefusedEntry::Key {
             place: "",
             source: KeyRefused::Key(error),
         })?;
-        Ok(Self { name, blob, key })
+        Ok(Self { data, blob, key })
     }
 
     pub(super) fn canonical(&self) -> String {
-        format!("{} {}\n", self.name, STANDARD.encode(&self.blob))
+        let name = self.data.algorithm();
+        format!("{} {}\n", name.as_str(), STANDARD.encode(&self.blob))
     }
 
-    /// Verifies a signature over `content`, and gives its canonical form.
+    /// Verifies a signature over `content`, and gives its canonical form, in which nothing is that is reserved.
     pub(super) fn verify(&self, content: &[u8], signature: &[u8]) -> Result<String, RefusedEntry> {
+        let fields = || malformed("a signature of whole fields");
         let block = pem::decode(signature).map(|(block, _)| block);
         let block = block.filter(|block| block.label == LABEL);
         let block = block.ok_or_else(|| malformed("pem of a signature"))?;
-        let signature = Signature::parse(&block.der)?;
-        if signature.key != self.blob {
+        let found: SshSig = whole(&block.der).ok_or_else(fields)?;
+        if found.namespace() != NAMESPACE {
+            return Err(malformed("a signature of namespace file"));
+        }
+        if *found.public_key() != self.data {
             return Err(malformed("a signature that holds the key"));
         }
-        let mut message = MAGIC.to_vec();
-        let digest = signature.digest.of(content);
-        for part in [NAMESPACE, b"", signature.digest.name().as_bytes(), &digest] {
-            push_string(&mut message, part);
-        }
-        let (algorithm, bytes) = signature.plain(self.name, self.key.algorithm())?;
+        let hash = found.hash_alg();
+        let message = SshSig::signed_data(NAMESPACE, hash, content).map_err(|_| fields())?;
+        let (algorithm, bytes) = self.plain(found.signature())?;
         verify(&self.key, algorithm, &message, &bytes)?;
+        let (key, signature) = (found.public_key().clone(), found.signature().clone());
+        let written = SshSig::new(key, NAMESPACE, hash, signature).map_err(|_| fields())?;
+        let mut der = Vec::new();
+        written.encode(&mut der).map_err(|_| fields())?;
         let mut text = String::new();
-        pem::encode(LABEL, &signature.encode(), &mut text);
+        pem::encode(LABEL, &der, &mut text);
         Ok(text)
     }
+
+    /// The digest that the key signs and the signature as elsewhere: of ECDSA of fixed width.
+    fn plain(&self, signature: &Signature) -> Result<(DigestAlgorithm, Vec<u8>), RefusedEntry> {
+        let other = || malformed("a signature of the key's algorithm");
+        let bytes = signature.as_bytes();
+        let algorithm = signature.algorithm();
+        let width = match (self.key.algorithm(), &algorithm) {
+            (KeyAlgorithm::Rsa { .. }, Algorithm::Rsa { hash: Some(hash) }) => {
+                let digest = match hash {
+                    HashAlg::Sha256 => DigestAlgorithm::Sha256,
+                    HashAlg::Sha512 => DigestAlgorithm::Sha512,
+                    _ => return Err(other()),
+                };
+                return Ok((digest, bytes.to_vec()));
+            }
+            _ if algorithm != self.data.algorithm() => return Err(other()),
+            (key, Algorithm::Ed25519) => return Ok((key.digest_algorithm(), bytes.to_vec())),
+            (_, Algorithm::Ecdsa { curve }) => match curve {
+                EcdsaCurve::NistP256 => 32,
+                EcdsaCurve::NistP384 => 48,
+                EcdsaCurve::NistP521 => 66,
+            },
+            _ => return Err(other()),
+        };
+        let plain = fixed_width(bytes, width).ok_or_else(other)?;
+        Ok((self.key.algorithm().digest_algorithm(), plain))
+    }
+}
+
+/// A value, and nothing behind it.
+fn whole<T: Decode>(mut bytes: &[u8]) -> Option<T> {
+    let value = T::decode(&mut bytes).ok()?;
+    bytes.is_empty().then_some(value)
+}
+
+/// Two numbers one behind the other, each as long as the curve's.
+fn fixed_width(mut bytes: &[u8], width: usize) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(2 * width);
+    for _ in 0..2 {
+        let number = Mpint::decode(&mut bytes).ok()?;
+        let number = number.as_positive_bytes()?;
+        plain.resize(plain.len() + width.checked_sub(number.len())?, 0);
+        plain.extend_from_slice(number);
+    }
+    bytes.is_empty().then_some(plain)
 }
 
 /// The second word of a line, if it is a key.
 fn blob_in(line: &str) -> Option<Vec<u8>> {
     let word = line.split_ascii_whitespace().nth(1)?;
     let blob = base64::standard(word).ok()?;
-    Fields(&blob).string().is_some().then_some(blob)
+    Algorithm::decode(&mut blob.as_slice())
+        .is_ok()
+        .then_some(blob)
 }
 
 /// What stands behind the first blank outside of quotes.
@@ -108,137 +160,4 @@ fn without_options(line: &str) -> Option<&str> {
         !quoted && matches!(c, ' ' | '\t')
     })?;
     line.get(end..).map(str::trim_start)
-}
-
-/// A signature in its parts.
-struct Signature<'a> {
-    key: &'a [u8],
-    digest: DigestAlgorithm,
-    name: &'a [u8],
-    bytes: &'a [u8],
-    whole: &'a [u8],
-}
-
-impl<'a> Signature<'a> {
-    /// What is reserved is not looked at and not kept, as it is not signed.
-    fn parse(der: &'a [u8]) -> Result<Self, RefusedEntry> {
-        let body = der
-            .strip_prefix(MAGIC)
-            .and_then(|rest| rest.strip_prefix(&VERSION));
-        let mut fields = Fields(body.ok_or_else(|| malformed("a signature of version 1"))?);
-        let mut next = || {
-            fields
-                .string()
-                .ok_or_else(|| malformed("a signature of whole fields"))
-        };
-        let (key, namespace, _, digest, whole) = (next()?, next()?, next()?, next()?, next()?);
-        let mut inner = Fields(whole);
-        let (name, bytes) = inner
-            .string()
-            .zip(inner.string())
-            .filter(|_| inner.0.is_empty() && fields.0.is_empty())
-            .ok_or_else(|| malformed("a signature of whole fields"))?;
-        if namespace != NAMESPACE {
-            return Err(malformed("a signature of namespace file"));
-        }
-        let digest = [DigestAlgorithm::Sha256, DigestAlgorithm::Sha512]
-            .into_iter()
-            .find(|known| known.name().as_bytes() == digest);
-        Ok(Self {
-            key,
-            digest: digest.ok_or_else(|| malformed("a signature over sha256 or sha512"))?,
-            name,
-            bytes,
-            whole,
-        })
-    }
-
-    /// The digest that the key signs and the signature as elsewhere: of ECDSA of fixed width.
-    fn plain(
-        &self,
-        key_name: &str,
-        key: KeyAlgorithm,
-    ) -> Result<(DigestAlgorithm, Vec<u8>), RefusedEntry> {
-        let other = || malformed("a signature of the key's algorithm");
-        let digest = match (key, self.name) {
-            (KeyAlgorithm::Rsa { .. }, b"rsa-sha2-256") => DigestAlgorithm::Sha256,
-            (KeyAlgorithm::Rsa { .. }, b"rsa-sha2-512") => DigestAlgorithm::Sha512,
-            (KeyAlgorithm::Rsa { .. }, _) => return Err(other()),
-            (_, name) if name == key_name.as_bytes() => key.digest_algorithm(),
-            _ => return Err(other()),
-        };
-        let width = match key {
-            KeyAlgorithm::Rsa { .. } | KeyAlgorithm::Ed25519 => {
-                return Ok((digest, self.bytes.to_vec()));
-            }
-            KeyAlgorithm::EcdsaP256 => 32,
-            KeyAlgorithm::EcdsaP384 => 48,
-            KeyAlgorithm::EcdsaP521 => 66,
-        };
-        let mut numbers = Fields(self.bytes);
-        let mut plain = Vec::with_capacity(2 * width);
-        for _ in 0..2 {
-            let number = numbers.number().filter(|number| number.len() <= width);
-            let number = number.ok_or_else(other)?;
-            plain.resize(plain.len() + width - number.len(), 0);
-            plain.extend_from_slice(number);
-        }
-        Some((digest, plain))
-            .filter(|_| numbers.0.is_empty())
-            .ok_or_else(other)
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        let mut der = [MAGIC, &VERSION].concat();
-        for part in [
-            self.key,
-            NAMESPACE,
-            b"",
-            self.digest.name().as_bytes(),
-            self.whole,
-        ] {
-            push_string(&mut der, part);
-        }
-        der
-    }
-}
-
-/// Strings one behind the other (RFC 4251 5).
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn string(&mut self) -> Option<&'a [u8]> {
-        let (len, rest) = self.0.split_first_chunk()?;
-        let len = usize::try_from(u32::from_be_bytes(*len)).ok()?;
-        let (string, rest) = rest.split_at_checked(len)?;
-        self.0 = rest;
-        Some(string)
-    }
-
-    /// A positive number without zeros before it, in its only form.
-    fn number(&mut self) -> Option<&'a [u8]> {
-        let string = self.string()?;
-        match string {
-            [0, number @ ..] if number.first() >= Some(&0x80) => Some(number),
-            [1..=0x7f, ..] => Some(string),
-            _ => None,
-        }
-    }
-
-    fn point(
-        &mut self,
-        curve: &[u8],
-        len: usize,
-    ) -> Option<Result<PublicKey, treering_attest::KeyError>> {
-        self.string().filter(|found| *found == curve)?;
-        let point = self.string().filter(|point| point.len() == len)?;
-        Some(PublicKey::from_ec_point(point))
-    }
-}
-
-fn push_string(out: &mut Vec<u8>, string: &[u8]) {
-    // What is written here was read with such a length, or is shorter.
-    let len = u32::try_from(string.len()).unwrap_or(u32::MAX);
-    out.extend(len.to_be_bytes());
-    out.extend_from_slice(string);
 }

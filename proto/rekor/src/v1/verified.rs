@@ -17,6 +17,7 @@ pub struct VerifiedEntry {
     canonical: Canonical,
     envelope: Option<EnvelopeText>,
     verifiers: Vec<Verifier>,
+    expires: Option<i64>,
 }
 
 /// The text of an envelope: bytes of its own, or a part of what was submitted, which is not copied for it.
@@ -71,7 +72,19 @@ impl VerifiedEntry {
             canonical: Canonical::new(leaf),
             envelope,
             verifiers,
+            expires: None,
         })
+    }
+
+    /// For the kinds whose content is valid until a time, in seconds since the Unix epoch.
+    pub(super) fn expiring(mut self, at: i64) -> Self {
+        self.expires = Some(at);
+        self
+    }
+
+    /// When its content stops being valid.
+    pub(super) fn expires(&self) -> Option<i64> {
+        self.expires
     }
 
     /// What the leaf says.

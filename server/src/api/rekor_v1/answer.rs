@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
 use treering_api::reject::{Reject, RejectKind};
 use treering_rekor::v1::{ApiError, Rejected};
@@ -117,6 +117,11 @@ pub(super) async fn wrong_method(allow: &'static str) -> Response {
 }
 
 pub(super) async fn no_path(request: Request) -> Response {
-    let path: String = request.uri().path().chars().take(80).collect();
+    no_path_at(request.uri())
+}
+
+/// What rekor-server answers where it knows no path.
+pub(in crate::api) fn no_path_at(uri: &Uri) -> Response {
+    let path: String = uri.path().chars().take(80).collect();
     Refused::new(StatusCode::NOT_FOUND, format!("path {path} was not found")).into_response()
 }

@@ -23,6 +23,8 @@ use crate::service::rekor_v1::{Found, LoggedV1, Shards};
 
 /// How long a submission that a rotation met waits for the next shard: it is there some milliseconds later.
 const ROTATION: Duration = Duration::from_secs(5);
+/// The query parameter that proxies in front of a server know their callers by.
+const API_KEY: &str = "apiKey";
 
 pub(super) async fn create(
     State(api): State<Api>,
@@ -109,11 +111,14 @@ fn duplicate(uri: &Uri, id: &EntryId) -> Response {
     response
 }
 
-/// Relative: clients put the server's URL before it.
+/// Relative: clients put the server's URL before it. A key of an API, for a proxy in front, is not said again.
 fn location(uri: &Uri, id: &str) -> Option<(header::HeaderName, HeaderValue)> {
-    let query = uri.query().map(|query| format!("?{query}"));
+    let pairs = uri.query().into_iter().flat_map(|query| query.split('&'));
+    let kept = pairs.filter(|pair| pair.split('=').next() != Some(API_KEY));
+    let query = kept.collect::<Vec<_>>().join("&");
+    let mark = if query.is_empty() { "" } else { "?" };
     let path = uri.path().trim_end_matches('/');
-    let location = format!("{path}/{id}{}", query.unwrap_or_default());
+    let location = format!("{path}/{id}{mark}{query}");
     Some((header::LOCATION, HeaderValue::try_from(location).ok()?))
 }
 

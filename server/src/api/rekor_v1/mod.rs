@@ -20,6 +20,7 @@ use super::Api;
 use super::body::Limit;
 use crate::service::rekor_v1::Shards;
 use answer::Refused;
+pub(super) use answer::no_path_at;
 
 /// The largest body, in bytes: rekor-server's own default.
 pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;

@@ -11,11 +11,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::json;
 use tonic::Code;
 use treering_api::grpc::rekor_v2::LOG_INDEX_KEY;
+use treering_api::log::Dialect;
 use treering_api::reject::{Reject, RejectKind};
 use treering_rekor::v2::TransparencyLogEntry;
 
 use super::super::Api;
 use super::super::body::Limit;
+use super::super::rekor_v1::no_path_at;
 use super::{MAX_REQUEST_BYTES, code, duplicate_message, explained, log_at};
 use crate::log::LogHandle;
 use crate::service::RekorV2Request;
@@ -35,6 +37,10 @@ async fn create(State(api): State<Api>, uri: Uri, headers: HeaderMap, body: Body
     let authority = uri.authority().map(http::uri::Authority::as_str);
     let log = match log_at(&api, &headers, authority) {
         Ok(log) => log,
+        // A server of Rekor v1 alone answers as one.
+        Err(_) if api.service().default_log(Dialect::RekorV1).is_some() => {
+            return no_path_at(&uri);
+        }
         Err(reject) => return refused(reject, StatusCode::NOT_FOUND),
     };
     let limit = Limit {
