@@ -1,5 +1,6 @@
 // sigstore-js as libraries: `node client.mjs FOLDER` reads one JSON request a line and answers each with a line
 // {"ok": true, ...} or {"ok": false, "said": "what the library said"}. FOLDER holds node_modules.
+import { createSign, generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -8,26 +9,49 @@ import { createInterface } from 'node:readline';
 const require = createRequire(join(process.argv[2], 'index.js'));
 const { bundleFromJSON, bundleToJSON } = require('@sigstore/bundle');
 const { SigningConfig, TrustedRoot } = require('@sigstore/protobuf-specs');
-const { bundleBuilderFromSigningConfig } = require('@sigstore/sign');
+const sigstore = require('@sigstore/sign');
 const { toSignedEntity, toTrustMaterial, Verifier } = require('@sigstore/verify');
 
 const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
+const identity = (token) => ({ getToken: async () => readFileSync(token, 'utf8') });
+
 // A builder of bundles by the signing configuration: Fulcio, Rekor v2, timestamp. Without `fetch` the library's own limits
 // hold: 5 s for each request, and two more attempts.
 const builder = ({ config, token, dsse, fetch }) =>
-  bundleBuilderFromSigningConfig({
+  sigstore.bundleBuilderFromSigningConfig({
     signingConfig: SigningConfig.fromJSON(json(config)),
-    identityProvider: { getToken: async () => readFileSync(token, 'utf8') },
+    identityProvider: identity(token),
     bundleType: dsse ? 'dsseEnvelope' : 'messageSignature',
     fetchOptions: fetch,
   });
 
-const create = async (request, data) =>
-  bundleToJSON(await builder(request).create({ data: Buffer.from(data, 'base64'), type: request.type }));
+// A signer with one RSA key, which signs the same bytes the same way.
+let rsa;
+const rsaSigner = () => {
+  rsa ??= generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const publicKey = rsa.publicKey.export({ type: 'spki', format: 'pem' });
+  return {
+    sign: async (data) => ({
+      signature: createSign('sha256').update(data).sign(rsa.privateKey),
+      key: { $case: 'publicKey', publicKey, hint: 'rsa' },
+    }),
+  };
+};
+
+// A builder without a signing configuration: Rekor v1 by its URL.
+const builderAt = ({ rekorURL, fulcioURL, token, dsse, entryType, fetchOnConflict, rsa }) => {
+  const signer = rsa ? rsaSigner() : new sigstore.FulcioSigner({ fulcioBaseURL: fulcioURL, identityProvider: identity(token) });
+  const witnesses = [new sigstore.RekorWitness({ rekorBaseURL: rekorURL, entryType, fetchOnConflict })];
+  return new (dsse ? sigstore.DSSEBundleBuilder : sigstore.MessageSignatureBundleBuilder)({ signer, witnesses });
+};
+
+const create = async (request, data, build = builder) =>
+  bundleToJSON(await build(request).create({ data: Buffer.from(data, 'base64'), type: request.type }));
 
 const operations = {
   sign: async (request) => ({ bundle: await create(request, request.data) }),
+  signAt: async (request) => ({ bundle: await create(request, request.data, builderAt) }),
   // All at once, each with a key of its own.
   signAll: async (request) => ({ bundles: await Promise.all(request.all.map((data) => create(request, data))) }),
   verify: async ({ root, bundle, data, identity, issuer }) => {

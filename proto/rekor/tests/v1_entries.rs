@@ -168,6 +168,26 @@ fn leaves_in_other_bytes_or_of_other_kinds_are_not_read() {
 }
 
 #[test]
+fn the_oldest_intoto_entries_are_asked_for_without_a_payload_hash() {
+    let entry = check(&intoto_v001(IN_TOTO, b"{}", &P256::new(1)));
+    let mut leaf: Value = serde_json::from_slice(entry.canonical().leaf()).unwrap();
+    let content = leaf["spec"]["content"].as_object_mut().unwrap();
+    content.remove("payloadHash").unwrap();
+    let look_up = |body: &Value| {
+        let body = serde_json_canonicalizer::to_vec(body).unwrap();
+        ProposedEntry::parse(&body).unwrap().look_up(&Uncached)
+    };
+    let bytes = serde_json_canonicalizer::to_vec(&leaf).unwrap();
+    assert_eq!(look_up(&leaf), Ok(treering_tlog::Hash::leaf(&bytes)));
+    assert!(matches!(
+        verify(&leaf),
+        Err(RefusedEntry::NotInsertable { .. })
+    ));
+    leaf["spec"]["content"] = json!({});
+    assert_eq!(look_up(&leaf), Err(RefusedEntry::NoForm));
+}
+
+#[test]
 fn a_leaf_that_fits_no_bundle_is_refused() {
     let mut keyid = "k".repeat(64_000);
     let body = intoto_v002(IN_TOTO, b"{}", &keyid, &P256::new(1));

@@ -47,17 +47,26 @@ func (a *authority) answer(r *http.Request) ([]string, error) {
 	}
 	text := request.Credentials.Token
 	if text == "" {
-		text = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		text = bearer(r)
 	}
+	public, err := request.key()
+	if err != nil {
+		return nil, err
+	}
+	return a.chain(text, public)
+}
+
+func bearer(r *http.Request) string {
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
+// chain is a new certificate for whom the token names, and those above it, as PEM.
+func (a *authority) chain(token string, public crypto.PublicKey) ([]string, error) {
 	var claims struct {
 		Email  string `json:"email"`
 		Issuer string `json:"iss"`
 	}
-	if err := readClaims(text, &claims); err != nil {
-		return nil, err
-	}
-	public, err := request.key()
-	if err != nil {
+	if err := readClaims(token, &claims); err != nil {
 		return nil, err
 	}
 	leaf, err := a.issue(public, claims.Email, claims.Issuer)
@@ -69,6 +78,38 @@ func (a *authority) answer(r *http.Request) ([]string, error) {
 		chain = append(chain, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})))
 	}
 	return chain, nil
+}
+
+// legacyHandler answers as Fulcio's first API does, which cosign v2 asks: a key as PEM in base64, the certificates as PEM.
+func (a *authority) legacyHandler(w http.ResponseWriter, r *http.Request) {
+	chain, err := a.legacyAnswer(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/pem-certificate-chain")
+	w.WriteHeader(http.StatusCreated)
+	_, _ = w.Write([]byte(strings.Join(chain, "")))
+}
+
+func (a *authority) legacyAnswer(r *http.Request) ([]string, error) {
+	var request struct {
+		PublicKey struct {
+			Content []byte `json:"content"`
+		} `json:"publicKey"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody)).Decode(&request); err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(request.PublicKey.Content)
+	if block == nil {
+		return nil, errors.New("expected a PEM public key")
+	}
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	return a.chain(bearer(r), public)
 }
 
 func readClaims(token string, claims any) error {

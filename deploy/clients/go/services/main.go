@@ -50,6 +50,7 @@ func run(dir string) error {
 	url := fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v2/signingCert", ca.issueHandler)
+	mux.HandleFunc("POST /api/v1/signingCert", ca.legacyHandler)
 	mux.HandleFunc("POST /api/v1/timestamp", tsa.handler)
 	if err := writeFile(filepath.Join(dir, "token"), []byte(token())); err != nil {
 		return err

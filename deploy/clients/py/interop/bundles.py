@@ -5,7 +5,7 @@ import hashlib
 import json
 
 from cryptography.hazmat.primitives import serialization as ser
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from . import place
 from .cases import need
@@ -102,6 +102,33 @@ def spoilt(bundle):
     return out
 
 
+def spoilt_v1(bundle):
+    """The same of a bundle by Rekor v1, and what only that has: a signed entry timestamp."""
+    out = spoilt(bundle)
+
+    def alter(name, change):
+        out[name] = copy.deepcopy(bundle)
+        change(entry(out[name]))
+
+    def timestamp(e):
+        raw = bytearray(base64.b64decode(e["inclusionPromise"]["signedEntryTimestamp"]))
+        raw[-1] ^= 1
+        e["inclusionPromise"]["signedEntryTimestamp"] = b64(bytes(raw))
+
+    alter("altered-timestamp", timestamp)
+    alter("altered-time", lambda e: e.update(integratedTime=str(int(e["integratedTime"]) + 1)))
+    return out
+
+
+def check_v1(bundle, kind, version="0.0.1"):
+    """The entry is of Rekor v1 and of this kind; gives a detail for the case's line."""
+    found = entry(bundle)
+    need(found["kindVersion"] == {"kind": kind, "version": version}, f"found {found['kindVersion']}, expected {kind} {version}")
+    need(int(found["integratedTime"]) > 0, "no integrated time")
+    need(found["inclusionPromise"]["signedEntryTimestamp"], "no signed entry timestamp")
+    return f"{kind} {version} at index {index(bundle)}, verified"
+
+
 def with_key_of(bundle, other):
     """The bundle with the certificate of another."""
     copied = copy.deepcopy(bundle)
@@ -112,14 +139,23 @@ def with_key_of(bundle, other):
     return copied
 
 
+def _other_key(details):
+    """A new key of the kind that these details name, as DER, and what the log is called by it."""
+    if details == "PKIX_ED25519":
+        public = ed25519.Ed25519PrivateKey.generate().public_key()
+        named = b"localhost\n\x01" + public.public_bytes(ser.Encoding.Raw, ser.PublicFormat.Raw)
+    else:
+        public = ec.generate_private_key(ec.SECP256R1()).public_key()
+        named = public.public_bytes(ser.Encoding.DER, ser.PublicFormat.SubjectPublicKeyInfo)
+    return public.public_bytes(ser.Encoding.DER, ser.PublicFormat.SubjectPublicKeyInfo), hashlib.sha256(named).digest()
+
+
 def other_root(server):
-    """A trusted root in which the log of this name has another key."""
+    """A trusted root in which each log has another key."""
     root = json.loads(server.trusted_root.read_text())
-    public = ed25519.Ed25519PrivateKey.generate().public_key()
-    raw = public.public_bytes(ser.Encoding.Raw, ser.PublicFormat.Raw)
     for log in root["tlogs"]:
-        log["publicKey"]["rawBytes"] = b64(public.public_bytes(ser.Encoding.DER, ser.PublicFormat.SubjectPublicKeyInfo))
-        log["logId"]["keyId"] = b64(hashlib.sha256(b"localhost\n\x01" + raw).digest())
+        key, name = _other_key(log["publicKey"]["keyDetails"])
+        log["publicKey"]["rawBytes"], log["logId"]["keyId"] = b64(key), b64(name)
     path = place.WORK / f"{server.dir.name}.other_root.json"
     path.write_text(json.dumps(root))
     return path

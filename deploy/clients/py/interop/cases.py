@@ -53,24 +53,24 @@ class Suite:
         self.failed.append(name)
         self._line("FAIL", name, detail)
 
-    def case(self, name, function, *arguments):
+    def case(self, name, function, *arguments, **options):
         """Runs one case, whose answer is the line's detail. Gives that answer, or None when it failed."""
         name = f"{self.name}.{name}"
         begin = time.monotonic()
         try:
             need(name in self.left, "is not in deploy/clients/cases, or ran before")
-            detail = function(*arguments)
+            detail = function(*arguments, **options)
         except Exception as error:  # any fault of a case is that case's failure, and the others still run
             self.fail(name, f"{type(error).__name__}: {error}" if not isinstance(error, Failed) else error)
             return None
         self.passed(name, f"{detail} ({time.monotonic() - begin:.1f} s)")
         return detail
 
-    def refusal(self, name, words, function, *arguments):
+    def refusal(self, name, words, function, *arguments, **options):
         """A case in which the client must refuse, and say why: `function` gives (accepted, what the client said)."""
 
         def judge():
-            accepted, said = function(*arguments)
+            accepted, said = function(*arguments, **options)
             need(not accepted, f"the client accepted it: {said}")
             found = re.search(words, said)
             need(found, f"refused for another reason than expected, /{words}/: {said}")

@@ -11,6 +11,7 @@ from .cases import need
 # name -> (how to make one, keyDetails in the log, hash)
 KEYS = {
     "p256": (lambda: ec.generate_private_key(ec.SECP256R1()), "PKIX_ECDSA_P256_SHA_256", "sha256"),
+    "other": (lambda: ec.generate_private_key(ec.SECP256R1()), "PKIX_ECDSA_P256_SHA_256", "sha256"),
     "p384": (lambda: ec.generate_private_key(ec.SECP384R1()), "PKIX_ECDSA_P384_SHA_384", "sha384"),
     "rsa": (lambda: rsa.generate_private_key(65537, 2048), "PKIX_RSA_PKCS1V15_2048_SHA256", "sha256"),
     "ed25519": (ed25519.Ed25519PrivateKey.generate, "PKIX_ED25519_PH", "sha512"),
@@ -34,8 +35,10 @@ WORDS = {
 class Cosign:
     """cosign in a folder of its own, with keys of every kind, by the server's signing configuration and trusted root."""
 
+    program = "cosign"
+
     def __init__(self, server):
-        self.dir = place.WORK / f"{server.dir.name}.cosign"
+        self.dir = place.WORK / f"{server.dir.name}.{self.program}"
         self.dir.mkdir()
         # No network: without a trusted root cosign looks for a public one.
         self.env = {"COSIGN_PASSWORD": "interop", "HOME": str(self.dir), "TUF_MIRROR": "http://localhost:1", "NO_COLOR": "1"}
@@ -44,10 +47,10 @@ class Cosign:
         self.names = 0
 
     def run(self, *arguments):
-        return place.run([place.PEERS / "bin" / "cosign", *arguments], env=self.env, cwd=self.dir)
+        return place.run([place.PEERS / "bin" / self.program, *arguments], env=self.env, cwd=self.dir)
 
     def must(self, *arguments):
-        return place.must([place.PEERS / "bin" / "cosign", *arguments], env=self.env, cwd=self.dir)
+        return place.must([place.PEERS / "bin" / self.program, *arguments], env=self.env, cwd=self.dir)
 
     def file(self, content=None, suffix=""):
         """A new file, of random bytes unless told otherwise."""
@@ -78,7 +81,7 @@ class Cosign:
         who = ["--key", f"{kind}.key"] if kind else ["--identity-token", place.SERVICES / "token"]
         out = self.dir / f"{self.names}.{verb}.bundle.json"
         self.must(verb, *who, *self.config, *self.trusted(kind), "--bundle", out, *arguments)
-        need(out.exists(), f"cosign {verb} ended with 0 and wrote no bundle")
+        need(out.exists(), f"{self.program} {verb} ended with 0 and wrote no bundle")
         return json.loads(out.read_text())
 
     def verify(self, verb, who, *arguments, root=None):
@@ -88,7 +91,7 @@ class Cosign:
 
     def must_verify(self, verb, who, *arguments):
         accepted, said = self.verify(verb, who, *arguments)
-        need(accepted, f"cosign {verb}: {said}")
+        need(accepted, f"{self.program} {verb}: {said}")
 
     def check(self, bundle, kind, message):
         """The log holds what was signed, under the key's own algorithm; gives the line's detail."""

@@ -5,6 +5,9 @@ import threading
 import urllib.error
 import urllib.request
 
+PASSED_ON = ("Accept", "Content-Type")
+PASSED_BACK = ("Content-Type", "ETag", "Location")
+
 
 class _Server(http.server.ThreadingHTTPServer):
     def handle_error(self, request, address):
@@ -23,15 +26,22 @@ class Proxy:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                status, data = outer.fetch(upstream + self.path)
-                if status == 200:
+                length = self.headers.get("Content-Length")
+                sent = self.rfile.read(int(length)) if length else None
+                status, headers, data = outer.fetch(self.command, upstream + self.path, sent, self.headers)
+                if status in (200, 201):
                     changed = alter(self.path, data)
                     outer.touched += changed != data
-                    status, data = (404, b"") if changed is None else (200, changed)
+                    status, data = (404, b"") if changed is None else (status, changed)
                 self.send_response(status)
+                for name in PASSED_BACK:
+                    if name in headers:
+                        self.send_header(name, headers[name])
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
+
+            do_POST = do_GET
 
             def log_message(self, *_):
                 pass
@@ -40,12 +50,13 @@ class Proxy:
         self.url = f"http://localhost:{self.server.server_port}"
 
     @staticmethod
-    def fetch(url):
+    def fetch(method, url, sent, headers):
+        passed = {name: headers[name] for name in PASSED_ON if name in headers}
         try:
-            with urllib.request.urlopen(url, timeout=20) as answer:
-                return answer.status, answer.read()
+            with urllib.request.urlopen(urllib.request.Request(url, sent, passed, method=method), timeout=20) as answer:
+                return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
-            return error.code, b""
+            return error.code, error.headers, error.read()
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()

@@ -115,5 +115,15 @@ def server(name, settings=""):
     return Treering(name, settings)
 
 
+def rekor_v1(name, settings=""):
+    """Our server with a log rekor-v1, and that log's files for clients."""
+    log = Treering(name, settings)
+    log.v1_key = log.dir / "rekor-v1.pub"
+    if not log.v1_key.exists():
+        place.must([log.program, "log", "add", log.dir, "--name", "rekor-v1", "--dialect", "rekor-v1"])
+    log.signing_config = log.dir / "signing_config.rekor-v1.json"
+    return log
+
+
 def is_oracle():
     return os.environ.get("INTEROP_SERVER") == "rekor-tiles"

@@ -83,12 +83,13 @@ pub(super) fn look_up(spec: &RawValue, keys: &dyn Keys) -> Result<Entry, Refused
     if !proposal.envelope.is_empty() {
         return entry(proposal.envelope.into_owned(), verifier).map(VerifiedEntry::into_entry);
     }
-    match (proposal.hash, proposal.payload_hash) {
-        (Some(hash), Some(payload_hash)) => {
-            Ok(Entry::IntotoV001(build(hash, payload_hash, &verifier)))
-        }
-        _ => Err(RefusedEntry::NoForm),
-    }
+    let hash = proposal.hash.ok_or(RefusedEntry::NoForm)?;
+    // Entries of the oldest logs have no payload hash, and are asked for without one.
+    Ok(Entry::IntotoV001(build(
+        hash,
+        proposal.payload_hash,
+        &verifier,
+    )))
 }
 
 fn parse(keys: &dyn Keys, pem: &[u8]) -> Result<Verifier, RefusedEntry> {
@@ -119,16 +120,14 @@ fn entry(text: String, verifier: Verifier) -> Result<VerifiedEntry, RefusedEntry
         }
     })?;
     let hash = HashValue::sha256(hex::encode(DigestAlgorithm::Sha256.of(text.as_bytes())));
-    let spec = build(hash, HashValue::sha256(prepared.payload_hash()), &verifier);
+    let payload_hash = HashValue::sha256(prepared.payload_hash());
+    let spec = build(hash, Some(payload_hash), &verifier);
     VerifiedEntry::new(Entry::IntotoV001(spec), Some(text.into()), vec![verifier])
 }
 
-fn build(hash: HashValue, payload_hash: HashValue, verifier: &Verifier) -> Spec {
+fn build(hash: HashValue, payload_hash: Option<HashValue>, verifier: &Verifier) -> Spec {
     Spec {
-        content: Content {
-            hash,
-            payload_hash: Some(payload_hash),
-        },
+        content: Content { hash, payload_hash },
         public_key: STANDARD.encode(verifier.canonical_pem()),
     }
 }
