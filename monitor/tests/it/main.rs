@@ -1,4 +1,10 @@
-//! The monitor from outside.
+//! The monitor against logs that misbehave, within the process and as a program.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
 
-#[cfg(test)]
-mod once;
+mod faults;
+mod misbehaviour;
+mod resume;
+mod support;

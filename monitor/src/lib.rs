@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+#[cfg(feature = "evil-log")]
+pub mod evil;
+pub mod evidence;
+pub mod examine;
+pub mod findings;
+pub mod follow;
+pub mod judge;
+pub mod metrics;
+pub mod source;
+pub mod state;
