@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cli;
 pub mod clock;
 #[cfg(feature = "evil-log")]
 pub mod evil;

@@ -33,6 +33,8 @@ pub struct Finding {
     pub grouping: String,
     /// Whether it was found while reading again what was read before.
     pub retroactive: bool,
+    /// Of a policy finding: whether it comes from a rule that is enforced, so that a run ends with a code of its own.
+    pub denies: bool,
     /// What shows it to others.
     pub evidence: Option<Evidence>,
 }
@@ -52,6 +54,7 @@ impl Finding {
             rule: None,
             grouping: grouping.into(),
             retroactive: false,
+            denies: false,
             evidence: None,
         }
     }
@@ -127,4 +130,7 @@ pub struct Line {
     pub new: bool,
     /// `open` or `acked`.
     pub status: String,
+    /// Whether it comes from a rule that is enforced.
+    #[serde(skip)]
+    pub denies: bool,
 }

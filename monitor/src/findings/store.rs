@@ -78,7 +78,7 @@ pub struct Stored {
 }
 
 const COLUMNS: &str = "kind, class, severity, scope, log, idx, why, expected, found, rule, fingerprint, evidence, \
-                       retroactive, status, first_seen, last_seen, times, revision";
+                       retroactive, status, first_seen, last_seen, times, revision, denies";
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored {
@@ -99,6 +99,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
             retroactive: row.get(12)?,
             new: false,
             status: row.get(13)?,
+            denies: row.get(18)?,
         },
         first_seen: Time::from_millis(unsigned(row.get(14)?)),
         last_seen: Time::from_millis(unsigned(row.get(15)?)),
@@ -131,7 +132,7 @@ pub fn record(
         Some(status) => {
             tx.prepare_cached(
                 "UPDATE findings SET last_seen = ?2, times = times + 1, expected = ?3, found = ?4, why = ?5, rule = ?6,
-                 evidence = coalesce(?7, evidence) WHERE fingerprint = ?1",
+                 evidence = coalesce(?7, evidence), denies = ?8 WHERE fingerprint = ?1",
             )?
             .execute(params![
                 fingerprint,
@@ -140,7 +141,8 @@ pub fn record(
                 finding.found,
                 finding.why,
                 finding.rule,
-                evidence
+                evidence,
+                finding.denies
             ])?;
             if status == StoredStatus::Resolved.as_str() {
                 turn(tx, &fingerprint, StoredStatus::Open)?;
@@ -169,8 +171,8 @@ fn insert(
 ) -> Result<(), StateError> {
     tx.prepare_cached(
         "INSERT INTO findings (fingerprint, kind, class, severity, scope, log, idx, why, expected, found, rule, evidence,
-           retroactive, status, first_seen, last_seen, times, revision)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'open', ?14, ?14, 1, 1)",
+           retroactive, status, first_seen, last_seen, times, revision, denies)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'open', ?14, ?14, 1, 1, ?15)",
     )?
     .execute(params![
         fingerprint,
@@ -186,7 +188,8 @@ fn insert(
         finding.rule,
         evidence,
         finding.retroactive,
-        signed(now.millis())
+        signed(now.millis()),
+        finding.denies
     ])?;
     Ok(())
 }

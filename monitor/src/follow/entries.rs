@@ -9,17 +9,18 @@ use rusqlite::{Transaction, params};
 use treering_client::evidence::{Claim, Evidence, Proof};
 use treering_tlog::proof_file::TlogProof;
 use treering_tlog::tile::TILE_WIDTH;
-use treering_tlog::{LeafIndex, TreeSize};
+use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 use super::insist::{Insisted, insist};
 use super::round::Round;
 use super::scan::{self, VerifiedBundle};
-use super::{Blame, Reach, TileLog};
+use super::{Blame, Reach, Shared, TileLog};
+use crate::clock::Time;
 use crate::evidence;
 use crate::examine::VerifiedEntry;
 use crate::findings::{self, Finding};
 use crate::source::TileSource;
-use crate::state::{HeldTree, LogRow, StateError, TileChange, keep_tiles, signed};
+use crate::state::{HeldTree, LogId, LogRow, StateError, TileChange, keep_tiles, signed};
 
 /// Bundles that go into one transaction.
 const BATCH: usize = 32;
@@ -45,11 +46,54 @@ struct Range {
     position: Position,
 }
 
-/// What a batch of bundles says.
+/// What entries say.
 #[derive(Default)]
-struct Said {
-    facts: Vec<(u64, treering_tlog::Hash, String)>,
+pub(super) struct Said {
+    facts: Vec<(u64, Hash, String)>,
     findings: Vec<(Finding, Option<String>)>,
+}
+
+/// Examines an entry. `logged` is asked for the entry's proof where a finding names it and brings no evidence.
+pub(super) fn examine_entry(
+    shared: &Shared,
+    entry: &VerifiedEntry<'_>,
+    said: &mut Said,
+    logged: impl Fn(&Finding) -> Result<Option<Evidence>, StateError>,
+) -> Result<(), StateError> {
+    let at = entry.index.get();
+    let examined = shared.examiner.examine(entry);
+    let facts: BTreeSet<String> = examined.facts.into_iter().collect();
+    said.facts
+        .extend(facts.into_iter().map(|fact| (at, entry.leaf_hash, fact)));
+    for mut finding in examined.findings {
+        finding.retroactive = entry.retroactive;
+        if finding.evidence.is_none() && finding.index == Some(at) {
+            finding.evidence = logged(&finding)?;
+        }
+        let finding = evidence::checked(finding);
+        let file = evidence::write(shared.state.dir(), &finding)?;
+        said.findings.push((finding, file));
+    }
+    Ok(())
+}
+
+/// Keeps what entries said, in the transaction that moves the position past them.
+pub(super) fn keep_said(
+    tx: &Transaction<'_>,
+    log: LogId,
+    said: &Said,
+    now: Time,
+) -> Result<(), StateError> {
+    let mut put = tx.prepare_cached(
+        "INSERT OR IGNORE INTO facts (log, idx, leaf, fact) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (index, leaf, fact) in &said.facts {
+        put.execute(params![log, signed(*index), leaf.as_bytes(), fact])?;
+    }
+    for (finding, file) in &said.findings {
+        findings::record(tx, finding, file.as_deref(), now)?;
+    }
+    Ok(())
 }
 
 impl TileLog {
@@ -189,10 +233,7 @@ impl TileLog {
             self.examine(round, row, range, bundle, &mut said)?;
         }
         self.shared.state.commit(|tx| {
-            keep_facts(tx, row, &said)?;
-            for (finding, file) in &said.findings {
-                findings::record(tx, finding, file.as_deref(), round.now)?;
-            }
+            keep_said(tx, row.id, &said, round.now)?;
             let tiles: Vec<TileChange> = batch.iter().map(VerifiedBundle::tile).collect();
             keep_tiles(tx, row.id, row.size, &tiles)?;
             let sql = match range.position {
@@ -231,19 +272,9 @@ impl TileLog {
                 leaf_hash: *hash,
                 retroactive,
             };
-            let examined = self.shared.examiner.examine(&entry);
-            let facts = examined.facts.into_iter().collect::<BTreeSet<_>>();
-            said.facts
-                .extend(facts.into_iter().map(|fact| (at, *hash, fact)));
-            for mut finding in examined.findings {
-                finding.retroactive = retroactive;
-                if finding.evidence.is_none() && finding.index == Some(at) {
-                    finding.evidence = self.logged(round, row, bundle, &entry, &finding)?;
-                }
-                let finding = evidence::checked(finding);
-                let file = evidence::write(self.shared.state.dir(), &finding)?;
-                said.findings.push((finding, file));
-            }
+            examine_entry(&self.shared, &entry, said, |finding| {
+                self.logged(round, row, bundle, &entry, finding)
+            })?;
         }
         Ok(())
     }
@@ -289,14 +320,4 @@ impl TileLog {
             },
         }))
     }
-}
-
-fn keep_facts(tx: &Transaction<'_>, row: &LogRow, said: &Said) -> Result<(), StateError> {
-    let mut put = tx.prepare_cached(
-        "INSERT OR IGNORE INTO facts (log, idx, leaf, fact) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for (index, leaf, fact) in &said.facts {
-        put.execute(params![row.id, signed(*index), leaf.as_bytes(), fact])?;
-    }
-    Ok(())
 }

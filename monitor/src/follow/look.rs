@@ -56,8 +56,11 @@ impl TileLog {
                     round.trouble(vantage.url(), trouble.to_string());
                     round.complete = complete;
                 }
+                Ok(View::Foreign(_, note)) if self.vantages_shared && is_of_another(note, &self.row.origin) => {}
                 Ok(View::Foreign(error, _)) => {
+                    let complete = round.complete;
                     round.trouble(vantage.url(), format!("not a view of the log: {error}"));
+                    round.complete = complete;
                 }
                 Ok(View::Signed(opened)) => {
                     self.other(round, opened, vantage.url(), Some(vantage)).await?;
@@ -516,4 +519,12 @@ impl TileLog {
         }
         Ok(())
     }
+}
+
+/// Whether a note says that it is of another log.
+fn is_of_another(note: &[u8], origin: &str) -> bool {
+    let checkpoint = SignedNote::parse(note)
+        .ok()
+        .and_then(|note| Checkpoint::parse(note.text()).ok());
+    checkpoint.is_some_and(|checkpoint| checkpoint.origin.as_str() != origin)
 }

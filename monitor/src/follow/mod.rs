@@ -113,6 +113,8 @@ pub struct TileLog {
     source: TileSource,
     key: LogKey,
     vantages: Vec<TileSource>,
+    /// Whether the vantages are those of several logs.
+    vantages_shared: bool,
     gossip: Vec<(Opened, String)>,
     row: LogRow,
 }
@@ -140,9 +142,17 @@ impl TileLog {
             source,
             key,
             vantages,
+            vantages_shared: false,
             gossip: Vec::new(),
             row,
         })
+    }
+
+    /// Lets vantages be views of other logs, which are then passed over.
+    #[must_use]
+    pub fn sharing_vantages(mut self, shared: bool) -> Self {
+        self.vantages_shared = shared;
+        self
     }
 
     /// Takes a checkpoint that somebody handed in, to be compared in every pass. Whether it is of this log.

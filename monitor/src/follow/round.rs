@@ -1,6 +1,6 @@
 //! What one pass over a log came to: findings at once, and suspicions that must last.
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::clock::Time;
 use crate::evidence;
@@ -81,8 +81,15 @@ impl Round {
         for (finding, (first, times)) in suspected.into_iter().zip(&ages) {
             raised.push(match judge::suspicion(*first, *times, now, limits) {
                 Verdict::Misbehaviour => evidence::checked(finding),
-                Verdict::Operational => young(finding, *first, limits),
+                Verdict::Operational => Finding {
+                    // So that it is resolved with this log's other trouble.
+                    log: origin.clone(),
+                    ..young(finding, *first, limits)
+                },
             });
+        }
+        if raised.is_empty() && state.read(|connection| is_quiet(connection, &origin))? {
+            return Ok(());
         }
         let files = raised
             .iter()
@@ -119,6 +126,14 @@ fn young(finding: Finding, first: Time, limits: &Limits) -> Finding {
         evidence: None,
         ..finding
     }
+}
+
+/// Whether nothing is suspected or troubled of a log, so that there is nothing to keep.
+fn is_quiet(connection: &Connection, origin: &str) -> Result<bool, StateError> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM suspicions WHERE scope = ?1)
+               AND NOT EXISTS (SELECT 1 FROM findings WHERE log = ?1 AND class = 'operational' AND status <> 'resolved')";
+    let mut select = connection.prepare_cached(sql)?;
+    Ok(select.query_row([origin], |row| row.get(0))?)
 }
 
 fn keep_suspicions(

@@ -82,7 +82,8 @@ CREATE TABLE findings (
     first_seen  INTEGER NOT NULL,
     last_seen   INTEGER NOT NULL,
     times       INTEGER NOT NULL,
-    revision    INTEGER NOT NULL
+    revision    INTEGER NOT NULL,
+    denies      INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- Append-only: what became of a finding, when and by whom.

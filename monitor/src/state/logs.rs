@@ -214,9 +214,23 @@ impl State {
     /// # Errors
     /// Those of the database.
     pub fn accept(&self, log: LogId, accepted: Accepted<'_>) -> Result<(), StateError> {
+        self.take(log, accepted, true)
+    }
+
+    /// Takes a larger checkpoint of a log whose tree is not kept.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn accept_unkept(&self, log: LogId, accepted: Accepted<'_>) -> Result<(), StateError> {
+        self.take(log, accepted, false)
+    }
+
+    fn take(&self, log: LogId, accepted: Accepted<'_>, tree: bool) -> Result<(), StateError> {
         let checkpoint = accepted.opened.checkpoint();
         self.commit(|tx| {
-            tree::keep(tx, log, checkpoint.size, accepted.tiles)?;
+            if tree {
+                tree::keep(tx, log, checkpoint.size, accepted.tiles)?;
+            }
             let (opened, vantage, now) = (accepted.opened, accepted.vantage, accepted.now);
             see(tx, log, opened, vantage, Status::Accepted, now)?;
             tx.execute(
@@ -310,6 +324,23 @@ impl State {
 }
 
 impl LogRow {
+    /// A log that could not be seen yet.
+    #[must_use]
+    pub(crate) fn unseen(origin: &str) -> Self {
+        Self {
+            id: LogId(0),
+            origin: origin.to_owned(),
+            vkey: String::new(),
+            first: 0,
+            cursor: 0,
+            filled: 0,
+            size: TreeSize::ZERO,
+            root: Hash::empty_root(),
+            grown_at: Time::default(),
+            done: false,
+        }
+    }
+
     /// The key that it is followed with.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use logs::{Accepted, LogId, LogKind, LogRow, NewLog, SeenCheckpoint, Status};
 pub use promises::Promise;
-pub(crate) use tree::keep as keep_tiles;
+pub(crate) use tree::{keep as keep_tiles, keep_edge};
 pub use tree::{HeldTree, TileChange, TreeError};
 
 /// The database's file in the state folder.
@@ -150,8 +150,10 @@ impl State {
         }
         schema::migrate(&mut connection)?;
         if existed {
-            self.seal.verify(&connection)?;
-            logs::self_check(&connection)?;
+            // One view of the database, whoever writes meanwhile.
+            let view = connection.transaction()?;
+            self.seal.verify(&view)?;
+            logs::self_check(&view)?;
         }
         drop(connection);
         if !existed {

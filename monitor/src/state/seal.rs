@@ -48,6 +48,8 @@ impl Seal {
 
     /// Whether database, seal and count go together.
     pub(super) fn verify(&self, connection: &Connection) -> Result<(), StateError> {
+        // Read before the database: whoever follows meanwhile only moves the database ahead.
+        let mirrored = read_count(&self.count)?;
         let row = connection
             .query_row("SELECT counter, mac FROM seal", [], |row| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
@@ -63,7 +65,7 @@ impl Seal {
                 "expected the seal of cursors, roots and findings to fit, found that they were changed",
             ));
         }
-        let expected = read_count(&self.count)?.ok_or_else(|| {
+        let expected = mirrored.ok_or_else(|| {
             StateError::damaged(format!(
                 "expected the count of transactions in {}, found none",
                 self.count.display()

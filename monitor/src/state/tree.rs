@@ -222,3 +222,18 @@ pub(crate) fn keep(
         .execute(params![log, signed(oldest)])?;
     Ok(())
 }
+
+/// Keeps the right edge of a tree that is not kept otherwise, in place of the one before.
+pub(crate) fn keep_edge(
+    transaction: &Transaction<'_>,
+    log: LogId,
+    edge: &TileChange,
+) -> Result<(), StateError> {
+    let bytes: Vec<u8> = edge.hashes.iter().flat_map(|h| *h.as_bytes()).collect();
+    transaction.execute("DELETE FROM tiles WHERE log = ?1", [log])?;
+    transaction.execute(
+        "INSERT INTO tiles (log, level, idx, hashes) VALUES (?1, 0, ?2, ?3)",
+        params![log, signed(edge.index), bytes],
+    )?;
+    Ok(())
+}

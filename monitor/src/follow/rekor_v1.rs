@@ -1,3 +1,0 @@
-//! stub
-pub struct RekorV1;
-pub struct RekorV1Error;
