@@ -14,7 +14,12 @@ use crate::state::{EVIDENCE, StateError};
 
 /// An observation that nobody signed.
 #[must_use]
-pub fn recorded(finding: &Finding, key: &VerifierKey, notes: Vec<String>, seen: Seen<'_>) -> Evidence {
+pub fn recorded(
+    finding: &Finding,
+    key: &VerifierKey,
+    notes: Vec<String>,
+    seen: Seen<'_>,
+) -> Evidence {
     Evidence {
         kind: finding.kind.as_str().to_owned(),
         proof: Proof::R,

@@ -167,10 +167,7 @@ mod tests {
             clock(at(20_000), now, &fine[..2], &limits),
             ClockVerdict::Unsure
         );
-        assert_eq!(
-            clock(at(20_000), now, &fine, &limits),
-            ClockVerdict::Signer
-        );
+        assert_eq!(clock(at(20_000), now, &fine, &limits), ClockVerdict::Signer);
         // Our own clock is slow: everybody agrees with the signer.
         let ahead = [at(20_000); 5];
         assert_eq!(

@@ -2,9 +2,9 @@
 
 pub mod cli;
 pub mod clock;
+pub mod evidence;
 #[cfg(feature = "evil-log")]
 pub mod evil;
-pub mod evidence;
 pub mod examine;
 pub mod findings;
 pub mod follow;

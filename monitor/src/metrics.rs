@@ -41,13 +41,41 @@ impl Metrics {
             counter
         };
         let metrics = Self {
-            size: gauge("log_size_entries", "size of the newest accepted checkpoint", &["origin"]),
-            cursor: gauge("cursor_entries", "entries before this one are verified and examined", &["origin"]),
-            lag: gauge("lag_entries", "entries that are signed and not examined yet", &["origin"]),
-            grown: gauge("log_grown_timestamp_seconds", "when the log was last seen to grow", &["origin"]),
-            checked: gauge("coverage_timestamp_seconds", "when the last pass over the log ended", &["origin"]),
-            entries: counter("entries_total", "entries verified and examined", &["origin"]),
-            open: gauge("findings_open", "findings that are not resolved", &["class", "severity"]),
+            size: gauge(
+                "log_size_entries",
+                "size of the newest accepted checkpoint",
+                &["origin"],
+            ),
+            cursor: gauge(
+                "cursor_entries",
+                "entries before this one are verified and examined",
+                &["origin"],
+            ),
+            lag: gauge(
+                "lag_entries",
+                "entries that are signed and not examined yet",
+                &["origin"],
+            ),
+            grown: gauge(
+                "log_grown_timestamp_seconds",
+                "when the log was last seen to grow",
+                &["origin"],
+            ),
+            checked: gauge(
+                "coverage_timestamp_seconds",
+                "when the last pass over the log ended",
+                &["origin"],
+            ),
+            entries: counter(
+                "entries_total",
+                "entries verified and examined",
+                &["origin"],
+            ),
+            open: gauge(
+                "findings_open",
+                "findings that are not resolved",
+                &["class", "severity"],
+            ),
             misbehaviour: gauge("misbehaviour_open", "unresolved misbehaviour", &["kind"]),
             passes: counter("passes_total", "passes over a log", &["origin", "result"]),
             registry,
@@ -60,7 +88,13 @@ impl Metrics {
 
     /// Has every series of a log, at nothing.
     pub fn init_log(&self, origin: &str) {
-        for gauge in [&self.size, &self.cursor, &self.lag, &self.grown, &self.checked] {
+        for gauge in [
+            &self.size,
+            &self.cursor,
+            &self.lag,
+            &self.grown,
+            &self.checked,
+        ] {
             gauge.with_label_values(&[origin]);
         }
         self.entries.with_label_values(&[origin]);
@@ -73,11 +107,17 @@ impl Metrics {
     pub fn observe(&self, row: &LogRow) {
         let origin = &[row.origin.as_str()];
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.size.with_label_values(origin).set(number(row.size.get()));
-        self.cursor.with_label_values(origin).set(number(row.cursor));
+        self.size
+            .with_label_values(origin)
+            .set(number(row.size.get()));
+        self.cursor
+            .with_label_values(origin)
+            .set(number(row.cursor));
         let lag = row.size.get().saturating_sub(row.cursor);
         self.lag.with_label_values(origin).set(number(lag));
-        self.grown.with_label_values(origin).set(number(row.grown_at.secs()));
+        self.grown
+            .with_label_values(origin)
+            .set(number(row.grown_at.secs()));
     }
 
     /// A pass ended, at that second.
@@ -105,10 +145,15 @@ impl Metrics {
                 self.open.with_label_values(&labels).set(count);
             }
         }
-        for kind in Kind::ALL.iter().filter(|kind| kind.class() == Class::Misbehaviour) {
+        for kind in Kind::ALL
+            .iter()
+            .filter(|kind| kind.class() == Class::Misbehaviour)
+        {
             let count = open.iter().filter(|line| line.kind == kind.as_str());
             let count = i64::try_from(count.count()).unwrap_or(i64::MAX);
-            self.misbehaviour.with_label_values(&[kind.as_str()]).set(count);
+            self.misbehaviour
+                .with_label_values(&[kind.as_str()])
+                .set(count);
         }
     }
 

@@ -12,7 +12,8 @@ fn signer() -> NoteSigner {
 
 /// A tree of `size` leaves, of which those from `from` on are others.
 fn leaves(size: u64, from: u64) -> Vec<Hash> {
-    let leaf = |i: u64| Hash::leaf(format!("{}{i}", if i < from { "" } else { "other " }).as_bytes());
+    let leaf =
+        |i: u64| Hash::leaf(format!("{}{i}", if i < from { "" } else { "other " }).as_bytes());
     (0..size).map(leaf).collect()
 }
 
@@ -41,7 +42,10 @@ fn fork(old: u64, new: u64, at: u64) -> Evidence {
         proof: Proof::T,
         vkey: signer().verifier().to_string(),
         notes: vec![note(&leaves(old, old)), note(&tree)],
-        nodes: nodes.iter().map(|id| Node::new(*id, &node(&tree, *id))).collect(),
+        nodes: nodes
+            .iter()
+            .map(|id| Node::new(*id, &node(&tree, *id)))
+            .collect(),
         entry: None,
         tlog_proof: None,
         claim: Claim::default(),
@@ -50,7 +54,16 @@ fn fork(old: u64, new: u64, at: u64) -> Evidence {
 
 #[test]
 fn a_fork_is_proven_wherever_the_trees_part_and_whatever_their_sizes() {
-    for (old, new) in [(1, 2), (2, 3), (4, 9), (5, 8), (7, 7), (8, 16), (100, 301), (256, 300)] {
+    for (old, new) in [
+        (1, 2),
+        (2, 3),
+        (4, 9),
+        (5, 8),
+        (7, 7),
+        (8, 16),
+        (100, 301),
+        (256, 300),
+    ] {
         for at in [0, old / 2, old - 1] {
             let mut evidence = fork(old, new, at);
             if old == new {
@@ -69,11 +82,17 @@ fn an_honest_log_is_never_proven_guilty() {
     for (old, new) in [(1, 2), (4, 9), (5, 8), (100, 301), (256, 300)] {
         // The trees part after the old one: that is growth.
         let growth = fork(old, new, old);
-        assert!(matches!(verify(&growth), Err(EvidenceError::Unproven { .. })));
+        assert!(matches!(
+            verify(&growth),
+            Err(EvidenceError::Unproven { .. })
+        ));
         // Hashes that nobody signed.
         let mut forged = fork(old, new, 0);
         forged.notes[1] = note(&leaves(new, new));
-        assert!(matches!(verify(&forged), Err(EvidenceError::Unproven { .. })));
+        assert!(matches!(
+            verify(&forged),
+            Err(EvidenceError::Unproven { .. })
+        ));
     }
     let mut same = fork(8, 8, 8);
     same.nodes.clear();
@@ -90,7 +109,10 @@ fn overlapping_missing_or_reordered_subtrees_are_refused() {
     let mut turned = whole.clone();
     turned.nodes.reverse();
     for evidence in [missing, doubled, turned] {
-        assert!(matches!(verify(&evidence), Err(EvidenceError::Malformed { .. })));
+        assert!(matches!(
+            verify(&evidence),
+            Err(EvidenceError::Malformed { .. })
+        ));
     }
 }
 
@@ -129,7 +151,10 @@ fn an_observation_is_told_apart_from_a_proof() {
     let mut edited = evidence.clone();
     edited.claim.bodies[1].base64 = Some(STANDARD.encode(b"c"));
     for evidence in [same, edited] {
-        assert!(matches!(verify(&evidence), Err(EvidenceError::Unproven { .. })));
+        assert!(matches!(
+            verify(&evidence),
+            Err(EvidenceError::Unproven { .. })
+        ));
     }
 }
 
@@ -155,7 +180,10 @@ fn an_entry_is_proven_to_be_in_the_log() {
     };
     assert!(verify(&evidence).unwrap().proven[0].contains("number 3"));
     evidence.entry = Some(STANDARD.encode(b"4"));
-    assert!(matches!(verify(&evidence), Err(EvidenceError::Unproven { .. })));
+    assert!(matches!(
+        verify(&evidence),
+        Err(EvidenceError::Unproven { .. })
+    ));
 }
 
 #[test]
@@ -168,5 +196,10 @@ fn the_cut_covers_every_leaf_once() {
         }
         assert_eq!(next, new);
     }
-    assert_eq!(TreeSize::new(cut_at(0, 1 << 62).len() as u64).unwrap().get(), 1);
+    assert_eq!(
+        TreeSize::new(cut_at(0, 1 << 62).len() as u64)
+            .unwrap()
+            .get(),
+        1
+    );
 }

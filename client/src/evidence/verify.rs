@@ -33,8 +33,8 @@ pub struct Verdict {
 /// # Errors
 /// [`EvidenceError`] if what it should prove does not follow.
 pub fn verify(evidence: &Evidence) -> Result<Verdict, EvidenceError> {
-    let key = VerifierKey::parse(evidence.vkey.trim())
-        .map_err(|e| malformed(format!("vkey: {e}")))?;
+    let key =
+        VerifierKey::parse(evidence.vkey.trim()).map_err(|e| malformed(format!("vkey: {e}")))?;
     if evidence.notes.len() > MAX_NOTES {
         let found = evidence.notes.len();
         return Err(malformed(format!(
@@ -87,7 +87,10 @@ fn transferable(evidence: &Evidence, key: &VerifierKey) -> Result<String, Eviden
         )));
     }
     let [first, second] = notes.as_slice() else {
-        return Err(malformed(format!("expected two notes, found {}", notes.len())));
+        return Err(malformed(format!(
+            "expected two notes, found {}",
+            notes.len()
+        )));
     };
     let (first, second) = (signed(first, key)?, signed(second, key)?);
     if first.origin != second.origin {
@@ -125,7 +128,8 @@ fn signed(note: &str, key: &VerifierKey) -> Result<Checkpoint, EvidenceError> {
         let opened = checkpoint::open(note.as_bytes(), key).map_err(wrong)?;
         return Ok(opened.checkpoint().clone());
     }
-    let parsed = SignedNote::parse(note.as_bytes()).map_err(|e| unproven(format!("a note: {e}")))?;
+    let parsed =
+        SignedNote::parse(note.as_bytes()).map_err(|e| unproven(format!("a note: {e}")))?;
     parsed
         .verify(std::slice::from_ref(key))
         .map_err(|e| unproven(format!("a note: {e}")))?;
@@ -179,11 +183,7 @@ fn refuted_beginning(
 }
 
 /// RFC 6962 section 2.1 as it is written, down to the given subtrees.
-fn tree_hash(
-    tree: &[(NodeId, Hash)],
-    start: u64,
-    end: TreeSize,
-) -> Result<Hash, EvidenceError> {
+fn tree_hash(tree: &[(NodeId, Hash)], start: u64, end: TreeSize) -> Result<Hash, EvidenceError> {
     if end.is_empty() {
         return Ok(Hash::empty_root());
     }
@@ -217,7 +217,10 @@ fn logged(evidence: &Evidence, key: &VerifierKey) -> Result<String, EvidenceErro
     let leaf = STANDARD
         .decode(entry)
         .map_err(|e| malformed(format!("entry: {e}")))?;
-    let proof = evidence.tlog_proof.as_ref().ok_or_else(|| absent("its proof"))?;
+    let proof = evidence
+        .tlog_proof
+        .as_ref()
+        .ok_or_else(|| absent("its proof"))?;
     let proof = TlogProof::parse(proof.as_bytes()).map_err(|e| malformed(e.to_string()))?;
     let opened = proof
         .verify(&Hash::leaf(&leaf), key)

@@ -29,7 +29,10 @@ struct Args {
 }
 
 #[tokio::main(flavor = "current_thread")]
-#[expect(clippy::print_stdout, reason = "the address and the key are what the caller needs")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the address and the key are what the caller needs"
+)]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let log = Arc::new(EvilLog::new(&args.name, args.seed, args.size));

@@ -68,13 +68,28 @@ pub(crate) struct StateDir {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Follow {
     /// A log: the address below which `checkpoint` and `tile/` are, or `URL/api/v1` for Rekor v1's API.
-    #[arg(long = "log", required = true, value_name = "URL", env = "TREERING_MONITOR_LOG")]
+    #[arg(
+        long = "log",
+        required = true,
+        value_name = "URL",
+        env = "TREERING_MONITOR_LOG"
+    )]
     pub(crate) logs: Vec<String>,
     /// The log's checkpoint key (NAME+HASH+KEY, or a file with it); the n-th belongs to the n-th --log.
-    #[arg(long = "vkey", value_name = "VKEY|FILE", conflicts_with = "trusted_root", env = "TREERING_MONITOR_VKEY")]
+    #[arg(
+        long = "vkey",
+        value_name = "VKEY|FILE",
+        conflicts_with = "trusted_root",
+        env = "TREERING_MONITOR_VKEY"
+    )]
     pub(crate) keys: Vec<String>,
     /// A Sigstore trusted root with the keys of the logs, instead of --vkey.
-    #[arg(long, value_name = "FILE", required_unless_present = "keys", env = "TREERING_MONITOR_TRUSTED_ROOT")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "keys",
+        env = "TREERING_MONITOR_TRUSTED_ROOT"
+    )]
     pub(crate) trusted_root: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) state: StateDir,
@@ -162,7 +177,12 @@ pub(crate) struct Run {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time, env = "TREERING_MONITOR_POLL")]
     pub(crate) poll: Duration,
     /// Where /livez, /readyz, /status and /metrics are; port 0 takes a free one, which is printed.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9465", env = "TREERING_MONITOR_ADMIN")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9465",
+        env = "TREERING_MONITOR_ADMIN"
+    )]
     pub(crate) admin: SocketAddr,
 }
 
@@ -207,7 +227,9 @@ fn parse_fingerprint(text: &str) -> Result<String, String> {
     if hex && (4..=64).contains(&text.len()) {
         return Ok(text.to_ascii_lowercase());
     }
-    Err(format!("expected 4 to 64 hexadecimal digits, found {text:?}"))
+    Err(format!(
+        "expected 4 to 64 hexadecimal digits, found {text:?}"
+    ))
 }
 
 #[derive(Debug, Subcommand)]

@@ -79,7 +79,11 @@ pub(super) fn exit(open: &[Line], strict: bool) -> Exit {
     if open.iter().any(|line| class(line, Class::Misbehaviour)) {
         return Exit::Misbehaviour;
     }
-    let least = if strict { Severity::Medium } else { Severity::High };
+    let least = if strict {
+        Severity::Medium
+    } else {
+        Severity::High
+    };
     let denied = |line: &Line| {
         let severity = Severity::from_name(&line.severity).unwrap_or(Severity::Critical);
         class(line, Class::Policy) && (line.denies || (line.rule.is_none() && severity >= least))

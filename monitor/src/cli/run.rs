@@ -31,7 +31,9 @@ pub(super) fn run(args: &Run, format: Format) -> Result<Exit, Failure> {
         .map_err(said)?;
     runtime.block_on(async {
         let setup = setup(&args.follow).await?;
-        let listener = tokio::net::TcpListener::bind(args.admin).await.map_err(said)?;
+        let listener = tokio::net::TcpListener::bind(args.admin)
+            .await
+            .map_err(said)?;
         let address = listener.local_addr().map_err(said)?;
         tracing::info!(admin = %address, logs = setup.logs.len(), "following");
         let origins = setup.logs.iter().map(|log| log.origin().to_owned());
@@ -99,7 +101,11 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    async fn until(self, poll: Duration, mut stopped: watch::Receiver<bool>) -> Result<(), StateError> {
+    async fn until(
+        self,
+        poll: Duration,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<(), StateError> {
         let clock = &self.setup.shared.clock;
         loop {
             let pass = tokio::select! {

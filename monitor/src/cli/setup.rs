@@ -17,7 +17,9 @@ use crate::examine::LogOnly;
 use crate::follow::{Clocks, Follow, RekorV1, Shared, TileLog};
 use crate::judge::Limits;
 use crate::metrics::Metrics;
-use crate::source::{FetchLimits, Fetcher, HttpTransport, HttpTransportOptions, TileSource, Transport};
+use crate::source::{
+    FetchLimits, Fetcher, HttpTransport, HttpTransportOptions, TileSource, Transport,
+};
 use crate::state::{Access, State};
 
 /// The largest file that is read, in bytes.
@@ -35,9 +37,13 @@ pub(crate) struct Setup {
 /// Reads a file that must not be endless.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     let wrong = |detail: String| Failure::usage(format!("{}: {detail}", path.display()));
-    let length = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
+    let length = std::fs::metadata(path)
+        .map_err(|e| wrong(e.to_string()))?
+        .len();
     if length > MAX_FILE {
-        return Err(wrong(format!("expected at most {MAX_FILE} bytes, found {length}")));
+        return Err(wrong(format!(
+            "expected at most {MAX_FILE} bytes, found {length}"
+        )));
     }
     std::fs::read(path).map_err(|e| wrong(e.to_string()))
 }
@@ -81,11 +87,15 @@ impl Network {
 
 fn address(text: &str) -> Result<reqwest::Url, Failure> {
     let wrong = |detail: String| {
-        Failure::usage(format!("expected an address like https://log.example.org, found {text:?}: {detail}"))
+        Failure::usage(format!(
+            "expected an address like https://log.example.org, found {text:?}: {detail}"
+        ))
     };
     let url = reqwest::Url::parse(text).map_err(|e| wrong(e.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() || url.query().is_some() {
-        return Err(wrong("only http and https without a query are spoken".to_owned()));
+        return Err(wrong(
+            "only http and https without a query are spoken".to_owned(),
+        ));
     }
     Ok(url)
 }
@@ -95,7 +105,11 @@ pub(crate) async fn setup(args: &FollowArgs) -> Result<Setup, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let began = clock.now();
     let network = Network::new(&args.limits, Arc::clone(&clock))?;
-    let policy = args.witness_policy.as_deref().map(read_policy).transpose()?;
+    let policy = args
+        .witness_policy
+        .as_deref()
+        .map(read_policy)
+        .transpose()?;
     let state = State::open(&args.state.state, Access::Follow)?;
     let limits = &args.limits;
     let shared = Shared {
@@ -254,8 +268,14 @@ impl Builder<'_> {
             Some(From::Now) | None => None,
         };
         let base = address(base)?;
-        RekorV1::new(self.shared.clone(), self.network.fetcher(), base, keys, first)
-            .map_err(|error| Failure::usage(error.to_string()))
+        RekorV1::new(
+            self.shared.clone(),
+            self.network.fetcher(),
+            base,
+            keys,
+            first,
+        )
+        .map_err(|error| Failure::usage(error.to_string()))
     }
 }
 

@@ -89,7 +89,10 @@ mod tests {
 
     #[test]
     fn an_api_address_is_told_from_a_tile_address() {
-        assert_eq!(rekor_v1_base("https://r.example/api/v1/"), Some("https://r.example"));
+        assert_eq!(
+            rekor_v1_base("https://r.example/api/v1/"),
+            Some("https://r.example")
+        );
         assert_eq!(rekor_v1_base("https://r.example/api/v2"), None);
     }
 }

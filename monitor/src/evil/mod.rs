@@ -75,6 +75,7 @@ struct Inner {
     date: Option<u64>,
     broken: Option<u16>,
     polls: u64,
+    requests: u64,
     script: Vec<(u64, Step)>,
 }
 
@@ -120,6 +121,7 @@ impl EvilLog {
             date: None,
             broken: None,
             polls: 0,
+            requests: 0,
             script: Vec::new(),
         };
         Self {
@@ -144,6 +146,12 @@ impl EvilLog {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.inner.lock().published
+    }
+
+    /// How often it was asked for anything.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.inner.lock().requests
     }
 
     /// The hash of one of its leaves.
@@ -184,6 +192,7 @@ impl EvilLog {
     #[must_use]
     pub fn respond(&self, path: &str) -> Reply {
         let mut inner = self.inner.lock();
+        inner.requests += 1;
         if path == "checkpoint" {
             inner.polls += 1;
             let (due, later) = std::mem::take(&mut inner.script)
@@ -283,7 +292,8 @@ impl Inner {
                 self.origin = Origin::new(name.as_str()).unwrap_or_else(|_| self.origin.clone());
             }
             Step::SignedTime(secs) => {
-                self.extensions = vec![format!("Timestamp: {}", secs.saturating_mul(1_000_000_000))];
+                self.extensions =
+                    vec![format!("Timestamp: {}", secs.saturating_mul(1_000_000_000))];
             }
             Step::Clock(secs) => self.date = Some(*secs),
             Step::Cosign {

@@ -31,7 +31,9 @@ async fn resource(State(log): State<Arc<EvilLog>>, Path(path): Path<String>) -> 
     let date = reply
         .date
         .and_then(|secs| jiff::Timestamp::from_second(i64::try_from(secs).ok()?).ok())
-        .and_then(|at| HeaderValue::from_str(&at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok());
+        .and_then(|at| {
+            HeaderValue::from_str(&at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+        });
     if let Some(date) = date {
         response.headers_mut().insert(header::DATE, date);
     }

@@ -8,7 +8,10 @@ use treering_client::evidence::Evidence;
 use treering_tlog::Hash;
 
 pub use kind::{Class, Kind, Severity};
-pub use store::{Change, Event, Lifecycle, Stored, StoredStatus, list, open_findings, record, resolve_absent, tend};
+pub use store::{
+    Change, Event, Lifecycle, Stored, StoredStatus, list, open_findings, record, resolve_absent,
+    tend,
+};
 
 /// Something found, as it is raised by whoever found it.
 #[derive(Clone, Debug)]

@@ -318,7 +318,14 @@ pub fn tend(
         Event::Resolve => (StoredStatus::Resolved, "resolved"),
     };
     turn(tx, fingerprint, status)?;
-    log_event(tx, fingerprint, event, change.actor, change.reason, change.now)?;
+    log_event(
+        tx,
+        fingerprint,
+        event,
+        change.actor,
+        change.reason,
+        change.now,
+    )?;
     enqueue(tx, fingerprint, change.now)?;
     find(tx, fingerprint)
 }

@@ -172,14 +172,8 @@ mod tests {
         assert_eq!(tiles(5, 5), []);
         assert_eq!(tiles(0, 256), [(0, 0, 256), (1, 0, 1)]);
         // The tile that was unfinished, and the one that is; none between.
-        assert_eq!(
-            tiles(5, 1000),
-            [(0, 0, 256), (0, 3, 232), (1, 0, 3)]
-        );
+        assert_eq!(tiles(5, 1000), [(0, 0, 256), (0, 3, 232), (1, 0, 3)]);
         assert_eq!(tiles(256, 1000), [(0, 3, 232), (1, 0, 3)]);
-        assert_eq!(
-            tiles(65_536, 65_537),
-            [(0, 256, 1)]
-        );
+        assert_eq!(tiles(65_536, 65_537), [(0, 256, 1)]);
     }
 }

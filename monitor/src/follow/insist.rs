@@ -95,6 +95,7 @@ pub(crate) async fn insist<T>(
                     path: mismatch.path,
                     expected: mismatch.expected,
                     found: format!("{}, and something else before", mismatch.found),
+                    begun: Vec::new(),
                 }));
                 return Insisted {
                     outcome,

@@ -3,19 +3,19 @@
 use std::cmp::Ordering;
 
 use bytes::Bytes;
+use treering_tlog::TreeSize;
 use treering_tlog::checkpoint::{Checkpoint, CheckpointError, Opened};
 use treering_tlog::note::SignedNote;
 use treering_tlog::tile::{HashTile, Width};
-use treering_tlog::{Hash, TreeSize};
 
-use super::contradict::{Contradiction, kept_nodes, served_nodes};
+use super::contradict::kept_nodes;
 use super::insist::{Insisted, Mismatch, Wrong, insist};
 use super::round::Round;
 use super::{Blame, TileLog, extend};
 use crate::evidence::{Seen, recorded};
 use crate::findings::{Finding, Kind};
 use crate::source::{TileSource, Trouble};
-use crate::state::{Accepted, HeldTree, LogRow, SeenCheckpoint, StateError, Status, TileChange};
+use crate::state::{Accepted, HeldTree, LogRow, StateError, Status, TileChange};
 
 /// A checkpoint as a view serves it.
 enum View {
@@ -56,14 +56,16 @@ impl TileLog {
                     round.trouble(vantage.url(), trouble.to_string());
                     round.complete = complete;
                 }
-                Ok(View::Foreign(_, note)) if self.vantages_shared && is_of_another(note, &self.row.origin) => {}
+                Ok(View::Foreign(_, note))
+                    if self.vantages_shared && is_of_another(note, &self.row.origin) => {}
                 Ok(View::Foreign(error, _)) => {
                     let complete = round.complete;
                     round.trouble(vantage.url(), format!("not a view of the log: {error}"));
                     round.complete = complete;
                 }
                 Ok(View::Signed(opened)) => {
-                    self.other(round, opened, vantage.url(), Some(vantage)).await?;
+                    self.other(round, opened, vantage.url(), Some(vantage))
+                        .await?;
                 }
             }
         }
@@ -108,7 +110,7 @@ impl TileLog {
             let names = note.signatures().iter().map(|line| line.name().to_string());
             names.collect::<Vec<_>>().join(", ")
         });
-        let signers = signers.map_or_else(|_| "nobody".to_owned(), |names| names);
+        let signers = signers.unwrap_or_else(|_| "nobody".to_owned());
         let finding = Finding::of_log(kind, origin, "checkpoint").saying(
             "the log's checkpoint is not signed as it was announced",
             format!("a checkpoint of {origin} signed by {}", self.key.key()),
@@ -150,7 +152,9 @@ impl TileLog {
             Ordering::Greater => self.larger(round, &row, &opened).await,
             Ordering::Equal => self.equal(round, &row, &opened, self.source.url()),
             Ordering::Less => {
-                let same = self.smaller(round, &row, &opened, self.source.url()).await?;
+                let same = self
+                    .smaller(round, &row, &opened, self.source.url())
+                    .await?;
                 if same {
                     self.went_back(round, &row, &opened, newer)?;
                 }
@@ -234,9 +238,10 @@ impl TileLog {
     ) -> Result<Option<TileChange>, Wrong> {
         let index = size.get() / u64::from(Width::FULL.get());
         let within = usize::try_from(size.get() % 256).unwrap_or(usize::MAX);
-        let kept = self.shared.state.read(|connection| {
-            Ok(HeldTree::new(connection, row.id).tile(0, index)?.len())
-        })?;
+        let kept = self
+            .shared
+            .state
+            .read(|connection| Ok(HeldTree::new(connection, row.id).tile(0, index)?.len()))?;
         if within <= kept {
             return Ok(None);
         }
@@ -257,37 +262,6 @@ impl TileLog {
                 hashes: served.content,
             })),
         }
-    }
-
-    /// The log shows a beginning of what it showed before.
-    fn went_back(
-        &self,
-        round: &mut Round,
-        row: &LogRow,
-        opened: &Opened,
-        newer: bool,
-    ) -> Result<(), StateError> {
-        let found = opened.checkpoint().size;
-        let finding = Finding::of_log(Kind::LogRollback, &row.origin, "rollback").saying(
-            "the log shows a smaller tree than before",
-            format!("size {} or more", row.size),
-            format!("size {found} with the root that it had then"),
-        );
-        if newer {
-            let kind = Kind::StaleCache;
-            round.raise(Finding { kind, ..finding });
-            return Ok(());
-        }
-        let mut notes = self.note()?;
-        notes.push(opened.text().to_owned());
-        let seen = Seen {
-            at: round.now,
-            source: self.source.url(),
-            bodies: &[],
-        };
-        let evidence = recorded(&finding, self.key.key(), notes, seen);
-        round.suspect(finding.showing(evidence));
-        Ok(())
     }
 
     /// A larger checkpoint of the log itself: it is accepted if the kept tree grows into it.
@@ -352,126 +326,6 @@ impl TileLog {
         self.shared.state.accept(row.id, accepted)?;
         let (size, root) = (opened.checkpoint().size, opened.checkpoint().root);
         tracing::info!(origin = %row.origin, %size, %root, "checkpoint accepted");
-        Ok(())
-    }
-
-    fn grew_after_final(
-        &self,
-        round: &mut Round,
-        row: &LogRow,
-        opened: &Opened,
-    ) -> Result<(), StateError> {
-        let finding = Finding::of_log(Kind::LogGrewAfterFinal, &row.origin, "final").saying(
-            "a log grew after it was announced that it is final",
-            format!("size {}", row.size),
-            format!("size {}", opened.checkpoint().size),
-        );
-        let mut notes = self.note()?;
-        notes.push(opened.text().to_owned());
-        let seen = Seen {
-            at: round.now,
-            source: self.source.url(),
-            bodies: &[],
-        };
-        let evidence = recorded(&finding, self.key.key(), notes, seen);
-        round.raise(finding.showing(evidence));
-        Ok(())
-    }
-
-    /// Whether the log's own tiles prove that a larger tree does not contain the kept one.
-    async fn forked(
-        &self,
-        round: &mut Round,
-        row: &LogRow,
-        opened: &Opened,
-    ) -> Result<bool, StateError> {
-        self.forked_at(round, row, opened, &self.source).await
-    }
-
-    async fn forked_at(
-        &self,
-        round: &mut Round,
-        row: &LogRow,
-        opened: &Opened,
-        source: &TileSource,
-    ) -> Result<bool, StateError> {
-        if row.size.is_empty() {
-            return Ok(false);
-        }
-        let fresh = source.recorded(true);
-        let nodes = served_nodes(&fresh, row.size, opened.checkpoint().size).await;
-        let Ok(nodes) = nodes else { return Ok(false) };
-        let before = self.shared.state.newest(row)?;
-        let Some(SeenCheckpoint { note: held, .. }) = before else {
-            return Ok(false);
-        };
-        let found = Contradiction {
-            held: &held,
-            held_tree: (row.size, row.root),
-            found: opened,
-            nodes,
-            source: source.url(),
-            at: round.now,
-        };
-        let findings = found.findings(self.key.key(), self.shared.policy.as_deref());
-        let proven = findings.first().and_then(|finding| finding.evidence.as_ref());
-        if !proven.is_some_and(|evidence| treering_client::evidence::verify(evidence).is_ok()) {
-            return Ok(false);
-        }
-        let state = &self.shared.state;
-        state.saw(row.id, opened, source.url(), Status::Conflict, round.now)?;
-        findings.into_iter().for_each(|finding| round.raise(finding));
-        Ok(true)
-    }
-
-    fn contradiction(
-        &self,
-        round: &mut Round,
-        row: &LogRow,
-        opened: &Opened,
-        source: &str,
-        nodes: Vec<treering_client::evidence::Node>,
-    ) -> Result<(), StateError> {
-        let state = &self.shared.state;
-        let Some(SeenCheckpoint { note: held, .. }) = state.newest(row)? else {
-            return self.empty_tree(round, opened, source);
-        };
-        state.saw(row.id, opened, source, Status::Conflict, round.now)?;
-        let found = Contradiction {
-            held: &held,
-            held_tree: (row.size, row.root),
-            found: opened,
-            nodes,
-            source,
-            at: round.now,
-        };
-        let findings = found.findings(self.key.key(), self.shared.policy.as_deref());
-        findings.into_iter().for_each(|finding| round.raise(finding));
-        Ok(())
-    }
-
-    /// A signed tree of no leaves whose root is not that of no leaves.
-    fn empty_tree(
-        &self,
-        round: &mut Round,
-        opened: &Opened,
-        source: &str,
-    ) -> Result<(), StateError> {
-        let Checkpoint { origin, root, .. } = opened.checkpoint();
-        let finding = Finding::of_log(Kind::LogContentMismatch, origin.as_str(), "checkpoint")
-            .saying(
-                "the signed root of no leaves is not that of no leaves",
-                Hash::empty_root().to_string(),
-                root.to_string(),
-            );
-        let seen = Seen {
-            at: round.now,
-            source,
-            bodies: &[],
-        };
-        let notes = vec![opened.text().to_owned()];
-        let evidence = recorded(&finding, self.key.key(), notes, seen);
-        round.raise(finding.showing(evidence));
         Ok(())
     }
 

@@ -4,6 +4,8 @@
 //! entries that are bound to it and not examined yet, and keeps what it found. It waits for nobody: what must last before
 //! it counts is remembered ([`crate::judge`]).
 
+mod accuse;
+mod blame;
 mod contradict;
 mod entries;
 mod extend;
@@ -19,23 +21,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use treering_client::LogKey;
-use treering_client::evidence::Evidence;
 use treering_tlog::checkpoint::Opened;
 use treering_tlog::policy::Policy;
 
 use crate::clock::Clock;
-use crate::evidence::{Seen, recorded};
 use crate::examine::Examine;
 use crate::findings::{Finding, Kind};
 use crate::judge::Limits;
 use crate::metrics::Metrics;
-use crate::source::{ReadError, TileSource};
+use crate::source::TileSource;
 use crate::state::{LogKind, LogRow, NewLog, State, StateError};
 
 pub use rekor_v1::{RekorV1, RekorV1Error};
 pub use times::Clocks;
 
-use insist::{Mismatch, Wrong};
+use blame::Blame;
 use round::Round;
 
 /// What everybody who follows a log shares.
@@ -182,108 +182,6 @@ impl TileLog {
         let newest = self.shared.state.newest(&self.row()?)?;
         Ok(newest.map(|seen| seen.note).into_iter().collect())
     }
-
-    /// What becomes of something that was read and did not serve.
-    fn blame(&self, round: &mut Round, blame: Blame<'_>) -> Result<(), StateError> {
-        let Blame {
-            outcome,
-            changed,
-            transcript,
-            opened,
-        } = blame;
-        let notes = match opened {
-            Some(opened) => vec![opened.text().to_owned()],
-            None => self.note()?,
-        };
-        let at = round.now;
-        let source = self.source.url();
-        let show = |finding: &Finding, bodies: &[(String, bytes::Bytes)]| -> Evidence {
-            recorded(finding, self.key.key(), notes.clone(), Seen { at, source, bodies })
-        };
-        if let Some(changed) = changed {
-            let finding = equivocation(&self.row.origin, &changed);
-            let bodies = [
-                (changed.path.clone(), changed.first),
-                (changed.path, changed.second),
-            ];
-            let evidence = show(&finding, &bodies);
-            round.raise(finding.showing(evidence));
-            // What was bad at last is explained by it.
-            return Ok(());
-        }
-        match outcome {
-            None => {}
-            Some(Wrong::State(error)) => return Err(error),
-            Some(Wrong::Mismatch(mismatch)) => {
-                round.complete = false;
-                let body = transcript.get(&mismatch.path).cloned();
-                let finding = content_mismatch(&self.row.origin, mismatch);
-                let path = finding.grouping.clone();
-                let bodies: Vec<_> = body.map(|body| (path, body)).into_iter().collect();
-                let evidence = show(&finding, &bodies);
-                round.raise(finding.showing(evidence));
-            }
-            Some(Wrong::Unread(ReadError::Trouble(trouble))) => {
-                round.trouble(source, trouble.to_string());
-            }
-            Some(Wrong::Unread(
-                ReadError::Missing { ref path }
-                | ReadError::Incomplete { ref path, .. }
-                | ReadError::Malformed { ref path, .. },
-            )) => {
-                round.complete = false;
-                let detail = match &outcome {
-                    Some(Wrong::Unread(error)) => error.to_string(),
-                    _ => String::new(),
-                };
-                let finding = Finding::of_log(Kind::LogMissingEntries, &self.row.origin, stem(path))
-                    .saying(
-                        "something within the signed size can't be read",
-                        format!("{path}, which the signed size promises"),
-                        detail,
-                    );
-                let evidence = show(&finding, &[]);
-                round.suspect(finding.showing(evidence));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Something that was read and did not serve.
-struct Blame<'a> {
-    outcome: Option<Wrong>,
-    changed: Option<insist::TwoBodies>,
-    transcript: &'a crate::source::Transcript,
-    /// The checkpoint that it should fit; the newest accepted one if none.
-    opened: Option<&'a Opened>,
-}
-
-/// A tile's path whatever its width, so that a growing log's hole stays the same one.
-fn stem(path: &str) -> &str {
-    path.split_once(".p/").map_or(path, |(stem, _)| stem)
-}
-
-fn equivocation(origin: &str, changed: &insist::TwoBodies) -> Finding {
-    let digest = |bytes: &[u8]| treering_tlog::Hash::of(bytes).to_hex();
-    Finding::of_log(Kind::LogEquivocation, origin, changed.path.as_str()).saying(
-        "a resource that never changes was served with two bodies",
-        format!("{} with sha256 {}", changed.path, digest(&changed.first)),
-        format!("sha256 {}", digest(&changed.second)),
-    )
-}
-
-fn content_mismatch(origin: &str, mismatch: Mismatch) -> Finding {
-    let Mismatch {
-        path,
-        expected,
-        found,
-    } = mismatch;
-    Finding::of_log(Kind::LogContentMismatch, origin, path.as_str()).saying(
-        "what the log serves does not fit what it signed, three times the same and around caches",
-        format!("{path}: {expected}"),
-        found,
-    )
 }
 
 #[async_trait(?Send)]

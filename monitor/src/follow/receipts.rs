@@ -81,7 +81,9 @@ impl TileLog {
         bundle: &scan::VerifiedBundle,
     ) -> Result<(), StateError> {
         let at = promise.index.get().saturating_sub(bundle.first());
-        let found = usize::try_from(at).ok().and_then(|at| bundle.hashes.get(at));
+        let found = usize::try_from(at)
+            .ok()
+            .and_then(|at| bundle.hashes.get(at));
         if found == Some(&promise.leaf) {
             return self.shared.state.kept(self.row.id, promise);
         }
@@ -91,10 +93,13 @@ impl TileLog {
             format!("leaf hash {} at index {}", promise.leaf, promise.index),
             found.map_or_else(|| "none".to_owned(), |hash| format!("leaf hash {hash}")),
         );
-        self.accuse(round, Finding {
-            index: Some(promise.index.get()),
-            ..finding
-        })
+        self.accuse(
+            round,
+            Finding {
+                index: Some(promise.index.get()),
+                ..finding
+            },
+        )
     }
 
     /// Something waits and the log stands still.

@@ -5,7 +5,7 @@ use treering_tlog::tile::{HashTile, TILE_WIDTH, Width, width_at};
 use treering_tlog::{Hash, TreeSize};
 
 use super::insist::{Mismatch, Wrong};
-use crate::source::TileSource;
+use crate::source::{ReadError, TileSource};
 use crate::state::{HeldTree, LogId, State, StateError, TileChange};
 
 /// The leaves of a bundle, bound to a signed root.
@@ -69,9 +69,15 @@ pub(super) async fn read(
     width: Width,
     bound: &Bound,
 ) -> Result<VerifiedBundle, Wrong> {
-    let (bundle, tile) =
-        tokio::join!(source.bundle(index, width), source.hash_tile(0, index, width));
-    let (bundle, tile) = (bundle?, tile?);
+    let (bundle, tile) = tokio::join!(
+        source.bundle(index, width),
+        source.hash_tile(0, index, width)
+    );
+    let tile = tile?;
+    let bundle = match bundle {
+        Err(error) => return Err(begins_otherwise(error, &tile.content, bound)),
+        Ok(bundle) => bundle,
+    };
     let hashes: Vec<Hash> = bundle.content.iter().map(|leaf| Hash::leaf(leaf)).collect();
     let entries_fit = fits(&hashes, bound);
     let tile_fits = fits(&tile.content, bound);
@@ -96,11 +102,27 @@ pub(super) async fn read(
     )))
 }
 
+/// A bundle that could not be read whole: if its whole leaves are not those that the root binds, it does not fit; else it
+/// may have been cut on the way.
+fn begins_otherwise(error: ReadError, tile: &[Hash], bound: &Bound) -> Wrong {
+    let ReadError::Incomplete { path, begun, .. } = &error else {
+        return error.into();
+    };
+    let found: Vec<Hash> = begun.iter().map(|leaf| Hash::leaf(leaf)).collect();
+    let differs = found.iter().zip(tile).any(|(found, bound)| found != bound);
+    if differs && fits(tile, bound) {
+        return Wrong::Mismatch(describe(path.clone(), Some(tile), &found, bound));
+    }
+    error.into()
+}
+
 /// Whether leaf hashes are those that the signed root bound.
 fn fits(hashes: &[Hash], bound: &Bound) -> bool {
     match bound {
         Bound::Leaves(expected) => hashes == expected,
-        Bound::Root(root) => HashTile::new(hashes.to_vec()).is_ok_and(|tile| tile_root(&tile) == *root),
+        Bound::Root(root) => {
+            HashTile::new(hashes.to_vec()).is_ok_and(|tile| tile_root(&tile) == *root)
+        }
     }
 }
 
@@ -127,8 +149,10 @@ fn describe(path: String, good: Option<&[Hash]>, bad: &[Hash], bound: &Bound) ->
         (None, Bound::Root(root)) => Mismatch {
             path,
             expected: format!("leaves under hash {root}, which the signed root binds"),
-            found: HashTile::new(bad.to_vec())
-                .map_or_else(|e| e.to_string(), |tile| format!("leaves under {}", tile_root(&tile))),
+            found: HashTile::new(bad.to_vec()).map_or_else(
+                |e| e.to_string(),
+                |tile| format!("leaves under {}", tile_root(&tile)),
+            ),
         },
         (None, Bound::Leaves(leaves)) => Mismatch {
             path,

@@ -27,9 +27,13 @@ pub struct Clocks {
 impl Clocks {
     /// Takes the time that a party said, in seconds since the Unix epoch, and when it said so by our clock.
     pub fn heard(&self, party: &str, secs: u64, now: Time) {
-        let host = reqwest::Url::parse(party)
-            .ok()
-            .and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
+        let host = reqwest::Url::parse(party).ok().and_then(|url| {
+            Some(format!(
+                "{}:{}",
+                url.host_str()?,
+                url.port_or_known_default()?
+            ))
+        });
         let party = host.unwrap_or_else(|| party.to_owned());
         self.heard.lock().insert(party, (secs, now));
     }
@@ -85,7 +89,10 @@ impl TileLog {
             let grouping = format!("time of {}", time.who);
             let finding = Finding::of_log(kind, &self.row.origin, grouping).saying(
                 format!("{} signed a time that has not come yet", time.who),
-                format!("at most {} ms after 1970", round.now.plus(limits.skew).millis()),
+                format!(
+                    "at most {} ms after 1970",
+                    round.now.plus(limits.skew).millis()
+                ),
                 format!("{} ms after 1970", time.at.millis()),
             );
             let seen = Seen {
@@ -116,7 +123,11 @@ impl TileLog {
                 witness: false,
             })
         });
-        let witnesses = self.shared.policy.iter().flat_map(|policy| policy.witnesses());
+        let witnesses = self
+            .shared
+            .policy
+            .iter()
+            .flat_map(|policy| policy.witnesses());
         let cosigned = witnesses.filter_map(|witness| {
             Some(Signed {
                 who: witness.key.name().to_string(),
@@ -139,7 +150,12 @@ impl TileLog {
                 source: self.source.url(),
                 bodies: &[],
             };
-            recorded(finding, self.key.key(), vec![opened.text().to_owned()], seen)
+            recorded(
+                finding,
+                self.key.key(),
+                vec![opened.text().to_owned()],
+                seen,
+            )
         };
         let witnesses = policy.witnesses();
         let valid: Vec<bool> = witnesses
@@ -153,23 +169,28 @@ impl TileLog {
             if *valid || !lines.any(|line| line.name() == key.name() && line.id() == key.id()) {
                 continue;
             }
-            let finding = Finding::of_log(Kind::WitnessInvalid, &self.row.origin, key.name().as_str())
-                .saying(
-                    "a checkpoint carries a cosignature that does not verify",
-                    format!("a cosignature that {key} verifies, or none"),
-                    format!("a wrong one at size {}", opened.checkpoint().size),
-                );
+            let finding =
+                Finding::of_log(Kind::WitnessInvalid, &self.row.origin, key.name().as_str())
+                    .saying(
+                        "a checkpoint carries a cosignature that does not verify",
+                        format!("a cosignature that {key} verifies, or none"),
+                        format!("a wrong one at size {}", opened.checkpoint().size),
+                    );
             let evidence = show(&finding);
             wrong.push(finding.showing(evidence));
         }
         let met = policy.is_satisfied(|at| valid.get(at).copied().unwrap_or_default());
         let lost = (!met).then(|| {
             let count = valid.iter().filter(|valid| **valid).count();
-            let finding = Finding::of_log(Kind::WitnessQuorumLost, &self.row.origin, "quorum").saying(
-                "the log's checkpoint does not carry the cosignatures that the policy asks for",
-                "the policy's quorum",
-                format!("{count} valid cosignatures of {} witnesses", witnesses.len()),
-            );
+            let finding = Finding::of_log(Kind::WitnessQuorumLost, &self.row.origin, "quorum")
+                .saying(
+                    "the log's checkpoint does not carry the cosignatures that the policy asks for",
+                    "the policy's quorum",
+                    format!(
+                        "{count} valid cosignatures of {} witnesses",
+                        witnesses.len()
+                    ),
+                );
             let evidence = show(&finding);
             finding.showing(evidence)
         });

@@ -97,7 +97,9 @@ impl Fetcher {
             status => {
                 let transient = status >= 500 || status == 429 || status == 408;
                 let detail = if (300..400).contains(&status) {
-                    format!("expected status 200, found {status}: redirects elsewhere are not followed")
+                    format!(
+                        "expected status 200, found {status}: redirects elsewhere are not followed"
+                    )
                 } else {
                     format!("expected status 200, found {status}")
                 };

@@ -106,7 +106,7 @@ fn head(response: &Response) -> Answer {
         .and_then(|value| value.split(';').next())
         .map(|value| value.trim().to_ascii_lowercase());
     let date = text(header::DATE)
-        .and_then(|value| humantime_http(value))
+        .and_then(http_date)
         .filter(|secs| *secs > 0);
     let retry_after = text(header::RETRY_AFTER)
         .and_then(|value| value.trim().parse().ok())
@@ -121,16 +121,12 @@ fn head(response: &Response) -> Answer {
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` in seconds since the epoch.
-fn humantime_http(value: &str) -> Option<u64> {
+fn http_date(value: &str) -> Option<u64> {
     let parsed = jiff::fmt::rfc2822::parse(&value.replace("GMT", "+0000")).ok()?;
     u64::try_from(parsed.timestamp().as_second()).ok()
 }
 
-async fn read(
-    mut response: Response,
-    url: &reqwest::Url,
-    limit: usize,
-) -> Result<Bytes, Trouble> {
+async fn read(mut response: Response, url: &reqwest::Url, limit: usize) -> Result<Bytes, Trouble> {
     let too_large = || {
         let detail = format!("expected at most {limit} bytes, found more");
         Trouble::lasting(url, detail)
@@ -171,9 +167,9 @@ mod tests {
     #[test]
     fn a_date_is_read_as_seconds() {
         assert_eq!(
-            humantime_http("Sun, 06 Nov 1994 08:49:37 GMT"),
+            http_date("Sun, 06 Nov 1994 08:49:37 GMT"),
             Some(784_111_777)
         );
-        assert_eq!(humantime_http("yesterday"), None);
+        assert_eq!(http_date("yesterday"), None);
     }
 }

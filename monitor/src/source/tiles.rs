@@ -37,6 +37,8 @@ pub enum ReadError {
         expected: String,
         /// What it is.
         found: String,
+        /// Of a bundle: the leaves that are whole. If they are not the log's, it was not cut on the way.
+        begun: Vec<Bytes>,
     },
     /// A whole body that is not what its path says.
     #[error("{path}: expected {expected}, found {found}")]
@@ -126,9 +128,8 @@ impl TileSource {
         let request = self.request("checkpoint", MAX_NOTE_LEN);
         let url = request.url.clone();
         let answer = self.fetcher.fetch(request).await?;
-        let answer = answer.ok_or_else(|| {
-            Trouble::lasting(&url, "expected a checkpoint, found none (404)")
-        })?;
+        let answer = answer
+            .ok_or_else(|| Trouble::lasting(&url, "expected a checkpoint, found none (404)"))?;
         match page(&answer) {
             Some(found) => Err(Trouble::lasting(
                 &url,
@@ -158,7 +159,10 @@ impl TileSource {
         let expected = found.count() * Hash::LEN;
         if bytes.len() != expected {
             let short = bytes.len() < expected;
-            let (expected, detail) = (format!("{expected} bytes"), format!("{} bytes", bytes.len()));
+            let (expected, detail) = (
+                format!("{expected} bytes"),
+                format!("{} bytes", bytes.len()),
+            );
             return Err(refused(path, &bytes, expected, detail, short));
         }
         let hashes = whole.iter().take(width.count());
@@ -177,7 +181,11 @@ impl TileSource {
         let parsed = EntryBundle::parse(&bytes, found).map_err(|error| {
             let short = matches!(error, BundleError::Truncated { .. });
             let expected = format!("a bundle of {} entries", found.get());
-            refused(path.clone(), &bytes, expected, error.to_string(), short)
+            let mut refused = refused(path.clone(), &bytes, expected, error.to_string(), short);
+            if let ReadError::Incomplete { begun, .. } = &mut refused {
+                *begun = whole_leaves(&bytes);
+            }
+            refused
         })?;
         let leaves = parsed.leaves().take(width.count());
         let content = leaves.map(|leaf| bytes.slice_ref(leaf)).collect();
@@ -215,6 +223,7 @@ impl TileSource {
                 path: path.to_owned(),
                 expected: "a resource of a log".to_owned(),
                 found: found.to_owned(),
+                begun: Vec::new(),
             });
         }
         Ok(Some(answer.body))
@@ -247,6 +256,7 @@ fn refused(path: String, body: &[u8], expected: String, detail: String, short: b
             path,
             expected,
             found,
+            begun: Vec::new(),
         };
     }
     ReadError::Malformed {
@@ -254,6 +264,20 @@ fn refused(path: String, body: &[u8], expected: String, detail: String, short: b
         expected,
         found,
     }
+}
+
+/// The leaves at the beginning of a bundle that ends too early.
+fn whole_leaves(bundle: &Bytes) -> Vec<Bytes> {
+    let (mut rest, mut leaves) = (&bundle[..], Vec::new());
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length));
+        let Some((leaf, after)) = after.split_at_checked(length) else {
+            break;
+        };
+        leaves.push(bundle.slice_ref(leaf));
+        rest = after;
+    }
+    leaves
 }
 
 /// What an answer is that no log gives: a page for people, or nothing at all.

@@ -418,7 +418,9 @@ pub(super) fn self_check(connection: &Connection) -> Result<(), StateError> {
         }
         let origin = &log.origin;
         let note = newest(connection, &log)?.ok_or_else(|| {
-            StateError::damaged(format!("{origin}: expected its newest checkpoint, found none"))
+            StateError::damaged(format!(
+                "{origin}: expected its newest checkpoint, found none"
+            ))
         })?;
         let opened = log.key()?.open(note.note.as_bytes()).map_err(|e| {
             StateError::damaged(format!("{origin}: expected a signed checkpoint, found {e}"))

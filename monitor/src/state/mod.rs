@@ -19,8 +19,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use logs::{Accepted, LogId, LogKind, LogRow, NewLog, SeenCheckpoint, Status};
 pub use promises::Promise;
-pub(crate) use tree::{keep as keep_tiles, keep_edge};
 pub use tree::{HeldTree, TileChange, TreeError};
+pub(crate) use tree::{keep as keep_tiles, keep_edge};
 
 /// The database's file in the state folder.
 pub const DATABASE: &str = "monitor.db";
@@ -45,7 +45,9 @@ pub enum StateError {
         path: PathBuf,
     },
     /// A log was followed with another key before.
-    #[error("{origin}: expected the key {expected} that it was followed with before, found {found}; see `trust reset`")]
+    #[error(
+        "{origin}: expected the key {expected} that it was followed with before, found {found}; see `trust reset`"
+    )]
     OtherKey {
         /// The log.
         origin: String,
@@ -227,7 +229,8 @@ fn connect(path: &Path) -> Result<Connection, StateError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
     // A transaction that was reported as done survives a loss of power.
-    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
+    let settings =
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
     connection.execute_batch(settings).map_err(broken)?;
     Ok(connection)
 }

@@ -82,9 +82,9 @@ impl<'a> HeldTree<'a> {
         if let Some(tile) = self.brought.iter().rev().find(at) {
             return Ok(tile.hashes.clone());
         }
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT hashes FROM tiles WHERE log = ?1 AND level = ?2 AND idx = ?3")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT hashes FROM tiles WHERE log = ?1 AND level = ?2 AND idx = ?3",
+        )?;
         let bytes: Option<Vec<u8>> = statement
             .query_row(params![self.log, level, signed(index)], |row| row.get(0))
             .optional()?;

@@ -5,6 +5,13 @@
 )]
 
 mod faults;
+mod lifecycle;
 mod misbehaviour;
+mod program;
+mod rekor_v1;
 mod resume;
+mod running;
 mod support;
+mod tampered;
+mod views;
+mod witnesses;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use treering_client::evidence::Proof;
 use crate::support::World;
+use treering_client::evidence::Proof;
 
 #[tokio::test]
 async fn a_fork_at_equal_size_is_proven_by_two_notes_at_once() {
@@ -141,12 +141,20 @@ async fn a_full_tile_that_does_not_begin_with_the_partial_one_is_caught() {
 
 #[tokio::test]
 async fn a_hole_within_the_signed_size_is_operational_until_it_lasts() {
-    for path in ["tile/entries/001", "tile/0/001", "tile/1/000.p/2", "tile/0/002.p/88"] {
+    for path in [
+        "tile/entries/001",
+        "tile/0/001",
+        "tile/1/000.p/2",
+        "tile/0/002.p/88",
+    ] {
         let world = World::new(600);
         world.step(&format!("drop {path}"));
         if path.contains(".p/") {
             // Nor is there the full one yet.
-            assert_eq!(world.log.respond(path.split(".p/").next().unwrap()).status, 404);
+            assert_eq!(
+                world.log.respond(path.split(".p/").next().unwrap()).status,
+                404
+            );
         }
         world.pass().await;
         assert!(world.kinds().contains(&"coverage-gap".to_owned()), "{path}");
@@ -199,11 +207,16 @@ async fn a_log_that_stands_still_is_frozen_only_if_something_waits() {
     world.pass().await;
     world.wait(day * 3);
     world.pass().await;
-    assert_eq!(world.kinds(), Vec::<String>::new(), "an idle log is not frozen");
+    assert_eq!(
+        world.kinds(),
+        Vec::<String>::new(),
+        "an idle log is not frozen"
+    );
     // A receipt for the next entry, that never comes.
     let log = world.start();
     let index = treering_tlog::LeafIndex::new(20).unwrap();
-    log.promised(index, treering_tlog::Hash::leaf(b"mine")).unwrap();
+    log.promised(index, treering_tlog::Hash::leaf(b"mine"))
+        .unwrap();
     drop(log);
     world.pass().await;
     assert_eq!(world.kinds(), ["stale-cache"]);
@@ -220,12 +233,14 @@ async fn a_receipt_is_kept_or_the_log_is_accused() {
     world.pass().await;
     world.step("grow 5");
     let log = world.start();
-    log.promised(index, world.log.leaf_hash(20).unwrap()).unwrap();
+    log.promised(index, world.log.leaf_hash(20).unwrap())
+        .unwrap();
     drop(log);
     world.pass().await;
     assert_eq!(world.kinds(), Vec::<String>::new());
     let log = world.start();
-    log.promised(index, treering_tlog::Hash::leaf(b"mine")).unwrap();
+    log.promised(index, treering_tlog::Hash::leaf(b"mine"))
+        .unwrap();
     drop(log);
     world.pass().await;
     assert_eq!(world.finding("log-late-inclusion").index, Some(20));
@@ -259,7 +274,11 @@ async fn the_same_trouble_is_one_finding() {
     assert_eq!(first.fingerprint, later.fingerprint);
     assert!(later.found.contains("405"), "{later:?}");
     let outbox = world.open().unwrap().read(|connection| {
-        Ok(connection.query_row("SELECT count(*) FROM outbox", [], |row| row.get::<_, i64>(0))?)
+        Ok(
+            connection.query_row("SELECT count(*) FROM outbox", [], |row| {
+                row.get::<_, i64>(0)
+            })?,
+        )
     });
     assert_eq!(outbox.unwrap(), 1);
 }

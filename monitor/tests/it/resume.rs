@@ -25,7 +25,7 @@ impl Examine for Everything {
             ..Finding::of_log(kind, entry.origin, index.to_string())
         };
         let finding = finding.saying("every hundredth entry is one too many", "none", "one");
-        let findings = (index % 100 == 0).then_some(finding);
+        let findings = index.is_multiple_of(100).then_some(finding);
         Examined {
             facts: vec![String::from_utf8(entry.leaf.to_vec()).unwrap()],
             findings: findings.into_iter().collect(),
@@ -76,7 +76,10 @@ async fn what_an_entry_shows_is_proven_to_be_in_the_log() {
     let found = world.open_findings();
     assert_eq!(found.len(), 2);
     for finding in found {
-        assert_eq!((finding.class.as_str(), finding.log.as_str()), ("policy", NAME));
+        assert_eq!(
+            (finding.class.as_str(), finding.log.as_str()),
+            ("policy", NAME)
+        );
         let bytes = std::fs::read(finding.evidence.unwrap()).unwrap();
         let evidence = treering_client::evidence::Evidence::parse(&bytes).unwrap();
         let verdict = treering_client::evidence::verify(&evidence).unwrap();

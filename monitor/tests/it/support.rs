@@ -59,10 +59,7 @@ impl World {
         let clock: Arc<VirtualClock> = Arc::clone(&self.clock);
         let net: Arc<Net> = Arc::clone(&self.net);
         let fetcher = Fetcher::new(net, clock, FetchLimits::default());
-        TileSource::new(
-            Arc::new(fetcher),
-            format!("http://{host}").parse().unwrap(),
-        )
+        TileSource::new(Arc::new(fetcher), format!("http://{host}").parse().unwrap())
     }
 
     pub(crate) fn open(&self) -> Result<State, StateError> {
@@ -121,7 +118,9 @@ impl World {
     pub(crate) fn finding(&self, kind: &str) -> Line {
         let findings = self.open_findings();
         let mut of_kind = findings.iter().filter(|finding| finding.kind == kind);
-        let found = of_kind.next().unwrap_or_else(|| panic!("no {kind} in {findings:?}"));
+        let found = of_kind
+            .next()
+            .unwrap_or_else(|| panic!("no {kind} in {findings:?}"));
         assert!(of_kind.next().is_none(), "{findings:?}");
         found.clone()
     }
@@ -129,7 +128,9 @@ impl World {
     /// The evidence of the one open finding of a kind, checked offline.
     pub(crate) fn evidence(&self, kind: &str) -> (Evidence, Verdict) {
         let finding = self.finding(kind);
-        let path = finding.evidence.unwrap_or_else(|| panic!("{kind} without evidence"));
+        let path = finding
+            .evidence
+            .unwrap_or_else(|| panic!("{kind} without evidence"));
         let evidence = Evidence::parse(&std::fs::read(path).unwrap()).unwrap();
         assert_eq!(evidence.kind, kind);
         let verdict = verify(&evidence).unwrap();

@@ -68,7 +68,9 @@ impl Api {
         let wanted: Vec<u64> = indexes.collect();
         let body = serde_json::json!({ "logIndexes": wanted }).to_string();
         let path = "api/v1/log/entries/retrieve";
-        let body = self.send(path, Some(body.into()), MAX_ENTRIES, fresh).await?;
+        let body = self
+            .send(path, Some(body.into()), MAX_ENTRIES, fresh)
+            .await?;
         let found: Vec<LogEntry> = serde_json::from_slice(&body)
             .map_err(|e| format!("expected entries of a rekor v1 log, found {e}"))?;
         let mut served = Vec::with_capacity(wanted.len());
@@ -116,10 +118,15 @@ fn read(entry: &treering_rekor::v1::wire::LogEntryAnon) -> Result<Served, String
         .map(|verification| &verification.inclusion_proof)
         .ok_or("expected an inclusion proof, found none")?;
     if proof.hashes.len() > 64 {
-        return Err(format!("expected at most 64 hashes, found {}", proof.hashes.len()));
+        return Err(format!(
+            "expected at most 64 hashes, found {}",
+            proof.hashes.len()
+        ));
     }
     let siblings = proof.hashes.iter().map(|hash| Hash::from_hex(hash));
-    let siblings = siblings.collect::<Result<_, _>>().map_err(|e| e.to_string())?;
+    let siblings = siblings
+        .collect::<Result<_, _>>()
+        .map_err(|e| e.to_string())?;
     Ok(Served {
         hash: Hash::leaf(&leaf),
         leaf,

@@ -100,7 +100,9 @@ impl RekorV1 {
             }
         };
         let size = opened.checkpoint().size.get();
-        let first = self.first.map_or(size, |first| first.saturating_sub(before).min(size));
+        let first = self
+            .first
+            .map_or(size, |first| first.saturating_sub(before).min(size));
         let new = NewLog {
             kind: LogKind::RekorV1,
             first,
@@ -120,11 +122,15 @@ impl RekorV1 {
 
     fn foreign(&self, round: &mut Round, info: &ShardInfo, error: &CheckpointError) {
         round.complete = false;
-        let finding = Finding::of_log(Kind::LogKeySurprise, &self.name, info.tree_id.as_str()).saying(
-            "the log's checkpoint is not signed as it was announced",
-            format!("a checkpoint of tree {} signed by a trusted key", info.tree_id),
-            error.to_string(),
-        );
+        let finding = Finding::of_log(Kind::LogKeySurprise, &self.name, info.tree_id.as_str())
+            .saying(
+                "the log's checkpoint is not signed as it was announced",
+                format!(
+                    "a checkpoint of tree {} signed by a trusted key",
+                    info.tree_id
+                ),
+                error.to_string(),
+            );
         let Some(key) = self.keys.first() else { return };
         let seen = Seen {
             at: round.now,

@@ -80,7 +80,11 @@ impl Shard<'_> {
     }
 
     /// Takes the checkpoint and reads up to it. Whether there is nothing left to read.
-    pub(super) async fn advance(&self, round: &mut Round, reach: Reach) -> Result<bool, StateError> {
+    pub(super) async fn advance(
+        &self,
+        round: &mut Round,
+        reach: Reach,
+    ) -> Result<bool, StateError> {
         if !self.judge(round)? {
             return Ok(false);
         }
@@ -147,7 +151,13 @@ impl Shard<'_> {
             return Ok(());
         };
         let state = &self.shared.state;
-        state.saw(row.id, &self.opened, self.api.url(), Status::Conflict, round.now)?;
+        state.saw(
+            row.id,
+            &self.opened,
+            self.api.url(),
+            Status::Conflict,
+            round.now,
+        )?;
         let found = Contradiction {
             held: &held.note,
             held_tree: (row.size, row.root),
@@ -157,7 +167,9 @@ impl Shard<'_> {
             at: round.now,
         };
         let findings = found.findings(self.key.key(), self.shared.policy.as_deref());
-        findings.into_iter().for_each(|finding| round.raise(finding));
+        findings
+            .into_iter()
+            .for_each(|finding| round.raise(finding));
         Ok(())
     }
 
