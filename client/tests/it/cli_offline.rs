@@ -392,7 +392,7 @@ fn a_monitors_evidence_is_checked_and_proof_is_told_from_claim() {
         kind: "log-fork".to_owned(),
         proof: Proof::T,
         vkey: log_key().key().to_string(),
-        notes: vec![checkpoint(3, ""), checkpoint(3, "other")],
+        notes: vec![checkpoint(3, Hash::of(b"a")), checkpoint(3, Hash::of(b"b"))],
         nodes: vec![],
         entry: None,
         tlog_proof: None,

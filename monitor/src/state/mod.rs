@@ -151,6 +151,7 @@ impl State {
             }
         }
         schema::migrate(&mut connection)?;
+        let existed = existed && !self.seal.is_unused(&connection)?;
         if existed {
             // One view of the database, whoever writes meanwhile.
             let view = connection.transaction()?;

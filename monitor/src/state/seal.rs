@@ -11,6 +11,8 @@ use super::{StateError, signed, unsigned};
 
 const KEY: &str = "seal.key";
 const COUNT: &str = "seal.count";
+/// Bytes of the key.
+const KEY_LEN: usize = 32;
 /// The files of the seal, for `trust reset`.
 pub(super) const FILES: [&str; 2] = [KEY, COUNT];
 
@@ -30,7 +32,15 @@ impl Seal {
             )));
         }
         let secret = match fs::read(&path) {
-            Ok(secret) => secret,
+            Ok(secret) if secret.len() == KEY_LEN => secret,
+            // Die while it was made: nothing was sealed with it.
+            Ok(_) if !existed => make_key(&path)?,
+            Ok(secret) => {
+                return Err(StateError::damaged(format!(
+                    "expected a key of {KEY_LEN} bytes for the seal, found {}",
+                    secret.len()
+                )));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound && !existed => make_key(&path)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StateError::damaged(format!(
@@ -94,12 +104,27 @@ impl Seal {
         Ok(counter)
     }
 
-    /// Keeps the count outside the database. Not synced: losing it to a crash only makes it smaller, which is accepted.
+    /// Whether nothing was ever sealed here: the process died before its first transaction.
+    pub(super) fn is_unused(&self, connection: &Connection) -> Result<bool, StateError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM seal) OR EXISTS (SELECT 1 FROM logs)";
+        let used: bool = connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(!used && !self.count.exists())
+    }
+
+    /// Keeps the count outside the database, whole or not at all. Losing the last one to a crash only makes it smaller,
+    /// which is accepted.
     pub(super) fn mirror(&self, counter: u64) -> Result<(), StateError> {
-        let beside = self.count.with_extension("new");
-        fs::write(&beside, format!("{counter}\n"))
-            .and_then(|()| fs::rename(&beside, &self.count))
-            .map_err(StateError::io(&self.count))
+        // Of one's own: others may tend findings meanwhile.
+        let beside = self
+            .count
+            .with_extension(format!("{}.new", std::process::id()));
+        let written = || {
+            let mut file = File::create(&beside)?;
+            file.write_all(format!("{counter}\n").as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&beside, &self.count)
+        };
+        written().map_err(StateError::io(&self.count))
     }
 }
 
@@ -118,7 +143,7 @@ fn read_count(path: &Path) -> Result<Option<u64>, StateError> {
 }
 
 fn make_key(path: &Path) -> Result<Vec<u8>, StateError> {
-    let mut secret = vec![0; 32];
+    let mut secret = vec![0; KEY_LEN];
     let written = getrandom::fill(&mut secret)
         .map_err(io::Error::other)
         .and_then(|()| {

@@ -442,3 +442,82 @@ fn a_backfill_shows_its_progress_and_a_rescan_reads_again() {
     let version = run(&["version", "-o", "jsonl"]);
     assert_eq!(version.lines[0]["name"], "treering-monitor");
 }
+
+/// A receipt of the log's last entry.
+fn receipt(log: &EvilLog, leaf: treering_tlog::Hash, hashes: Vec<treering_tlog::Hash>) -> Vec<u8> {
+    use treering_api::json::ReceiptJson;
+    use treering_api::log::{LogName, Receipt, SignedInclusion};
+    use treering_tlog::merkle::InclusionProof;
+    use treering_tlog::{LeafIndex, TreeSize};
+    let size = TreeSize::new(log.size()).unwrap();
+    let index: LeafIndex = size.last().unwrap();
+    let receipt = Receipt {
+        log: LogName::new("main").unwrap(),
+        index,
+        leaf_hash: leaf,
+        envelope_sha256: None,
+        integrated_time: 1,
+        duplicate: false,
+        proof: SignedInclusion {
+            inclusion: InclusionProof {
+                index,
+                size,
+                hashes,
+            },
+            checkpoint: log.checkpoint(),
+        },
+    };
+    serde_json::to_vec(&ReceiptJson::from(receipt)).unwrap()
+}
+
+#[test]
+fn receipts_checkpoints_and_vantages_show_a_split_view() {
+    let served = Served::new();
+    // One tree for us, one for the submitter: they part at the last of 33 entries, which is 2^5 and one more.
+    let (log, url) = served.log("evil.example.org", 32);
+    let (other, mirror) = served.log("evil.example.org", 32);
+    let root = {
+        let mut range = treering_tlog::CompactRange::new();
+        (0..32).for_each(|at| range.append(log.leaf_hash(at).unwrap()));
+        range.root()
+    };
+    other.add([b"mine".to_vec()]);
+    let leaf = other.leaf_hash(32).unwrap();
+    let file = served.file("receipt.json", &receipt(&other, leaf, vec![root]));
+    let note = served.file("checkpoint", other.checkpoint().as_bytes());
+    assert_eq!(served.once(&log, &url, &[]).code, 0);
+    let ran = served.once(&log, &url, &["--receipt", file.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.kinds()), (3, vec!["stale-cache"]), "{ran:?}");
+    step(&log, "grow 9");
+    let ran = served.once(&log, &url, &[]);
+    assert_eq!(ran.code, 6, "the promise was remembered: {ran:?}");
+    let mut kinds = ran.kinds();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["log-fork", "log-late-inclusion"]);
+    for more in [
+        ["--checkpoint", note.to_str().unwrap()],
+        ["--vantage", &mirror],
+    ] {
+        let fresh = Served::new();
+        let ran = fresh.once(&log, &url, &more);
+        assert_eq!((ran.code, ran.kinds()), (6, vec!["log-fork"]), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_witness_policy_is_a_file() {
+    let served = Served::new();
+    let (log, url) = served.log("evil.example.org", 10);
+    let key = witness_key("w.example.org", 5);
+    let policy = served.file("policy", format!("witness w {key}\nquorum w\n").as_bytes());
+    let more = ["--witness-policy", policy.to_str().unwrap()];
+    let ran = served.once(&log, &url, &more);
+    assert_eq!((ran.code, &ran.lines[1]["size"]), (3, &json!(0)), "{ran:?}");
+    step(&log, "cosign w.example.org 5 1767225600");
+    let ran = served.once(&log, &url, &more);
+    assert_eq!(
+        (ran.code, &ran.lines[0]["size"]),
+        (0, &json!(10)),
+        "{ran:?}"
+    );
+}

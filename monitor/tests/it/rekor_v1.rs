@@ -292,3 +292,52 @@ async fn what_was_before_is_read_on_demand() {
     drop(log);
     assert_eq!(world.kinds(), Vec::<String>::new());
 }
+
+#[test]
+fn the_program_takes_an_api_by_its_address_and_a_trusted_root() {
+    use axum::body::Bytes;
+    use axum::http::Uri;
+    let served = crate::program::Served::new();
+    let api = Arc::new(Api::new(20));
+    let answering = Arc::clone(&api);
+    let answer = move |uri: Uri, body: Bytes| {
+        let answering = Arc::clone(&answering);
+        async move { answering.answer(uri.path(), Some(&body)) }
+    };
+    let router = axum::Router::new().fallback(answer);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0");
+    let listener = served.runtime.block_on(listener).unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    served
+        .runtime
+        .spawn(async move { axum::serve(listener, router).await });
+    let key = api.log_key();
+    let root = serde_json::json!({
+        "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+        "tlogs": [{
+            "baseUrl": base, "hashAlgorithm": "SHA2_256",
+            "publicKey": {"rawBytes": STANDARD.encode(key.spki_der()), "keyDetails": "PKIX_ECDSA_P256_SHA_256"},
+            "logId": {"keyId": STANDARD.encode(Hash::of(key.spki_der()).as_bytes())},
+        }],
+    });
+    let root = served.file("trusted_root.json", root.to_string().as_bytes());
+    let (state, url) = (served.state(), format!("{base}/api/v1"));
+    let args = [
+        "once",
+        "--log",
+        &url,
+        "--trusted-root",
+        root.to_str().unwrap(),
+        "-o",
+        "jsonl",
+        "--state",
+    ];
+    let once = || crate::program::run(&[&args[..], &[state.to_str().unwrap()]].concat());
+    let ran = once();
+    assert_eq!((ran.code, &ran.lines[0]["to"]), (0, &20.into()), "{ran:?}");
+    api.grow(5);
+    let ran = once();
+    assert_eq!((ran.code, &ran.lines[0]["to"]), (0, &25.into()), "{ran:?}");
+    let origin = ran.lines[0]["origin"].as_str().unwrap();
+    assert_eq!(origin, format!("{HOST} - 1193050959916656506"));
+}

@@ -115,3 +115,17 @@ async fn another_key_for_a_known_log_is_refused() {
     let refused = world.open().unwrap().follow(&key, new, Time::default());
     assert!(matches!(refused, Err(StateError::OtherKey { .. })));
 }
+
+#[tokio::test]
+async fn a_first_start_that_died_half_way_is_a_first_start_again() {
+    let world = World::new(30);
+    let dir = state_dir(&world);
+    fs::create_dir_all(&dir).unwrap();
+    // Killed while the key was written; killed before the first transaction.
+    fs::write(dir.join("seal.key"), b"").unwrap();
+    drop(world.open().unwrap());
+    fs::remove_file(dir.join("seal.count")).unwrap();
+    edit(&dir, "DELETE FROM seal");
+    let pass = world.pass().await;
+    assert_eq!(pass.row.cursor, 30);
+}
