@@ -160,6 +160,16 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     async fn logs(&self) -> Result<Vec<Box<dyn Follow>>, Failure> {
+        let mut apis = self
+            .args
+            .logs
+            .iter()
+            .map(|url| rekor_v1_base(url).is_some());
+        if !self.args.vantages.is_empty() && apis.all(|api| api) {
+            return Err(Failure::usage(
+                "expected a log of tiles for --vantage, found logs by Rekor v1's API only",
+            ));
+        }
         let keys = self.keys()?;
         let mut handed = self.handed()?;
         let mut logs: Vec<Box<dyn Follow>> = Vec::with_capacity(keys.len());

@@ -135,7 +135,7 @@ impl TileLog {
     /// The log's own newest checkpoint. `newer` says that another view has one at least as large as ours.
     async fn own(&self, round: &mut Round, opened: Opened, newer: bool) -> Result<(), StateError> {
         let row = self.row()?;
-        self.times(round, &opened);
+        self.signatures().times(round, &opened);
         let opened = if opened.checkpoint().size < row.size {
             // Perhaps only a cache is old.
             match self.view(&self.source.recorded(true)).await {
@@ -145,7 +145,7 @@ impl TileLog {
         } else {
             opened
         };
-        if !self.witnessed(round, &opened) {
+        if !self.signatures().witnessed(round, &opened) {
             return Ok(());
         }
         match opened.checkpoint().size.cmp(&row.size) {

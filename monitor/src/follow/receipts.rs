@@ -115,7 +115,7 @@ impl TileLog {
         };
         let newest = self.shared.state.newest(row)?;
         let opened = newest.and_then(|seen| self.key.open(seen.note.as_bytes()).ok());
-        let signed = opened.and_then(|opened| self.newest_signature(&opened));
+        let signed = opened.and_then(|opened| self.signatures().newest(&opened));
         let limits = &self.shared.limits;
         let what = match (waiting, elsewhere) {
             (Some(_), _) => "an entry with a receipt",

@@ -6,8 +6,10 @@ use parking_lot::Mutex;
 use treering_tlog::checkpoint::Opened;
 use treering_tlog::note::VerifierKey;
 
-use super::TileLog;
+use treering_client::LogKey;
+
 use super::round::Round;
+use super::{Shared, TileLog};
 use crate::clock::Time;
 use crate::evidence::{Seen, recorded};
 use crate::findings::{Finding, Kind};
@@ -57,7 +59,27 @@ struct Signed {
     witness: bool,
 }
 
+/// What is signed in a log's checkpoints beside the tree: times, and cosignatures.
+pub(super) struct Signatures<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) key: &'a LogKey,
+    pub(super) origin: &'a str,
+    /// Where the checkpoints come from.
+    pub(super) source: &'a str,
+}
+
 impl TileLog {
+    pub(super) fn signatures(&self) -> Signatures<'_> {
+        Signatures {
+            shared: &self.shared,
+            key: &self.key,
+            origin: &self.row.origin,
+            source: self.source.url(),
+        }
+    }
+}
+
+impl Signatures<'_> {
     /// Judges the times that are signed in a checkpoint, and our own clock.
     pub(super) fn times(&self, round: &mut Round, opened: &Opened) {
         let signed = self.signed_times(opened);
@@ -69,7 +91,7 @@ impl TileLog {
         let limits = &self.shared.limits;
         let everybody = self.shared.clocks.others("", round.now);
         if judge::own_clock_in_doubt(round.now, &everybody, limits) {
-            let finding = Finding::of_log(Kind::ClockUnsure, &self.row.origin, "own");
+            let finding = Finding::of_log(Kind::ClockUnsure, self.origin, "own");
             round.raise(finding.saying(
                 "most other clocks contradict the monitor's; nobody is accused of a wrong time",
                 format!("clocks near {} ms after 1970", round.now.millis()),
@@ -87,7 +109,7 @@ impl TileLog {
                 (ClockVerdict::Signer, false) => Kind::LogClock,
             };
             let grouping = format!("time of {}", time.who);
-            let finding = Finding::of_log(kind, &self.row.origin, grouping).saying(
+            let finding = Finding::of_log(kind, self.origin, grouping).saying(
                 format!("{} signed a time that has not come yet", time.who),
                 format!(
                     "at most {} ms after 1970",
@@ -97,7 +119,7 @@ impl TileLog {
             );
             let seen = Seen {
                 at: round.now,
-                source: self.source.url(),
+                source: self.source,
                 bodies: &[],
             };
             let notes = vec![opened.text().to_owned()];
@@ -110,7 +132,7 @@ impl TileLog {
     }
 
     /// The newest time that is signed in a checkpoint.
-    pub(super) fn newest_signature(&self, opened: &Opened) -> Option<Time> {
+    pub(super) fn newest(&self, opened: &Opened) -> Option<Time> {
         self.signed_times(opened).iter().map(|time| time.at).max()
     }
 
@@ -118,7 +140,7 @@ impl TileLog {
         let stated = opened.checkpoint().extensions.iter().filter_map(|line| {
             let nanos: u64 = line.strip_prefix(TIMESTAMP)?.parse().ok()?;
             Some(Signed {
-                who: self.row.origin.clone(),
+                who: self.origin.to_owned(),
                 at: Time::from_millis(nanos / 1_000_000),
                 witness: false,
             })
@@ -147,7 +169,7 @@ impl TileLog {
         let show = |finding: &Finding| {
             let seen = Seen {
                 at: round.now,
-                source: self.source.url(),
+                source: self.source,
                 bodies: &[],
             };
             recorded(
@@ -169,28 +191,26 @@ impl TileLog {
             if *valid || !lines.any(|line| line.name() == key.name() && line.id() == key.id()) {
                 continue;
             }
-            let finding =
-                Finding::of_log(Kind::WitnessInvalid, &self.row.origin, key.name().as_str())
-                    .saying(
-                        "a checkpoint carries a cosignature that does not verify",
-                        format!("a cosignature that {key} verifies, or none"),
-                        format!("a wrong one at size {}", opened.checkpoint().size),
-                    );
+            let finding = Finding::of_log(Kind::WitnessInvalid, self.origin, key.name().as_str())
+                .saying(
+                    "a checkpoint carries a cosignature that does not verify",
+                    format!("a cosignature that {key} verifies, or none"),
+                    format!("a wrong one at size {}", opened.checkpoint().size),
+                );
             let evidence = show(&finding);
             wrong.push(finding.showing(evidence));
         }
         let met = policy.is_satisfied(|at| valid.get(at).copied().unwrap_or_default());
         let lost = (!met).then(|| {
             let count = valid.iter().filter(|valid| **valid).count();
-            let finding = Finding::of_log(Kind::WitnessQuorumLost, &self.row.origin, "quorum")
-                .saying(
-                    "the log's checkpoint does not carry the cosignatures that the policy asks for",
-                    "the policy's quorum",
-                    format!(
-                        "{count} valid cosignatures of {} witnesses",
-                        witnesses.len()
-                    ),
-                );
+            let finding = Finding::of_log(Kind::WitnessQuorumLost, self.origin, "quorum").saying(
+                "the log's checkpoint does not carry the cosignatures that the policy asks for",
+                "the policy's quorum",
+                format!(
+                    "{count} valid cosignatures of {} witnesses",
+                    witnesses.len()
+                ),
+            );
             let evidence = show(&finding);
             finding.showing(evidence)
         });

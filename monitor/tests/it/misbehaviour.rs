@@ -94,7 +94,7 @@ async fn every_flipped_bit_of_every_resource_is_caught_before_the_cursor_moves()
     let paths = World::new(600).log.paths();
     assert!(paths.len() == 8, "{paths:?}");
     for path in paths.iter().filter(|path| *path != "checkpoint") {
-        for bit in [0, 3, 9, 15, 16, 130, 255, 256, 4095, 60_001] {
+        for bit in [0, 9, 15, 16, 255, 4095, 60_001] {
             let world = World::new(600);
             world.step(&format!("flip {path} {bit}"));
             let pass = world.pass().await;

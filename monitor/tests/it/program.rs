@@ -521,3 +521,63 @@ fn a_witness_policy_is_a_file() {
         "{ran:?}"
     );
 }
+
+#[test]
+fn an_endless_body_is_cut_off_and_one_broken_log_holds_up_no_other() {
+    use axum::body::{Body, Bytes};
+    let served = Served::new();
+    let (log, url) = served.log("evil.example.org", 10);
+    let endless = async || {
+        let chunk = Bytes::from_static(&[b'x'; 65_536]);
+        let chunks =
+            futures_util::stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()));
+        Body::from_stream(chunks)
+    };
+    let router = Router::new().route("/checkpoint", get(endless));
+    let listener = served
+        .runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let broken = format!("http://{}", listener.local_addr().unwrap());
+    served
+        .runtime
+        .spawn(async move { axum::serve(listener, router).await });
+    let other = EvilLog::new("other.example.org", 4, 0).vkey();
+    let vkey = log.vkey();
+    let args = [
+        "once", "--log", &broken, "--vkey", &other, "--log", &url, "--vkey", &vkey,
+    ];
+    let ran = served.following(&args);
+    assert_eq!(
+        (ran.code, ran.kinds()),
+        (3, vec!["log-unreachable"]),
+        "{ran:?}"
+    );
+    let found = ran.lines[0]["found"].as_str().unwrap();
+    assert!(
+        found.contains("expected at most 65536 bytes, found more"),
+        "{found}"
+    );
+    let covered = ran.lines.last().unwrap();
+    assert_eq!(
+        (&covered["origin"], &covered["to"]),
+        (&json!("evil.example.org"), &json!(10))
+    );
+}
+
+#[test]
+fn a_vantage_needs_a_log_of_tiles() {
+    let served = Served::new();
+    let root = served.file("root.json", b"{}");
+    let args = [
+        "once",
+        "--log",
+        "http://127.0.0.1:1/api/v1",
+        "--vantage",
+        "http://127.0.0.1:1",
+    ];
+    let more = ["--trusted-root", root.to_str().unwrap()];
+    let ran = served.following(&[&args[..], &more].concat());
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("--vantage"), "{ran:?}");
+}

@@ -170,13 +170,29 @@ impl Transport for Wire {
     }
 }
 
+#[tokio::test]
+async fn a_policy_holds_for_these_logs_too() {
+    use treering_monitor::evil::witness_key;
+    use treering_tlog::policy::Policy;
+    let (mut world, api) = (World::new(0), Arc::new(Api::new(40)));
+    let key = witness_key("w.example.org", 5);
+    let policy = format!("witness w {key}\nquorum w\n");
+    world.policy = Some(Policy::parse(policy.as_bytes()).unwrap());
+    let after = pass(&world, &api).await;
+    assert!(after.row.size.is_empty());
+    assert_eq!(world.kinds(), ["log-unreachable"]);
+    world.wait(world.persistence());
+    pass(&world, &api).await;
+    world.evidence("witness-quorum-lost");
+}
+
 fn start(world: &World, api: &Arc<Api>, first: Option<u64>) -> RekorV1 {
     let clock = Arc::clone(&world.clock);
     let shared = Shared {
         state: Arc::new(world.open().unwrap()),
         clock: clock.clone(),
         limits: Limits::default(),
-        policy: None,
+        policy: world.policy.clone().map(Arc::new),
         examiner: Arc::clone(&world.examiner),
         clocks: Arc::new(Clocks::default()),
         metrics: Arc::new(Metrics::new()),

@@ -12,6 +12,7 @@ use treering_tlog::{CompactRange, Hash, LeafIndex, TreeSize};
 
 use super::super::contradict::Contradiction;
 use super::super::entries::{Said, examine_entry, keep_said};
+use super::super::times::Signatures;
 use super::super::{Reach, Round, Shared};
 use super::api::{Api, Served, pieces};
 use crate::evidence::{Seen, recorded};
@@ -85,7 +86,14 @@ impl Shard<'_> {
         round: &mut Round,
         reach: Reach,
     ) -> Result<bool, StateError> {
-        if !self.judge(round)? {
+        let signatures = Signatures {
+            shared: self.shared,
+            key: &self.key,
+            origin: &self.row.origin,
+            source: self.api.url(),
+        };
+        signatures.times(round, &self.opened);
+        if !signatures.witnessed(round, &self.opened) || !self.judge(round)? {
             return Ok(false);
         }
         let row = self.row()?;
