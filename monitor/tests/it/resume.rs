@@ -33,6 +33,50 @@ impl Examine for Everything {
     }
 }
 
+/// As [`Everything`], and dies at an entry.
+struct DiesAt(u64);
+
+impl Examine for DiesAt {
+    fn examine(&self, entry: &VerifiedEntry<'_>) -> Examined {
+        assert_ne!(entry.index.get(), self.0, "the examiner dies here");
+        Everything.examine(entry)
+    }
+}
+
+#[test]
+fn what_dies_half_way_leaves_no_gap_and_repeats_nothing() {
+    let mut world = World::new(20_000);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    // In the first transaction, in the second, and in the last.
+    for entry in [5_000, 12_345, 19_999] {
+        world.examiner = Arc::new(DiesAt(entry));
+        let monitor = world.start();
+        let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(monitor.pass(Reach::Head))
+        }));
+        assert!(died.is_err());
+        drop(monitor);
+        // Facts and findings end where the cursor does, together.
+        let state = world.open().unwrap();
+        let cursor = state.logs().unwrap()[0].cursor;
+        drop(state);
+        assert!(cursor <= entry);
+        assert_eq!(facts(&world).len() as u64, cursor);
+        assert_eq!(world.open_findings().len() as u64, cursor.div_ceil(100));
+    }
+    world.examiner = Arc::new(Everything);
+    runtime.block_on(world.pass());
+    assert_eq!(facts(&world), (0..20_000).collect::<Vec<_>>());
+    let outbox = world.open().unwrap().read(|connection| {
+        let sql = "SELECT count(*), count(DISTINCT fingerprint) FROM outbox";
+        Ok(connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    });
+    assert_eq!(outbox.unwrap(), (200_i64, 200_i64));
+}
+
 fn facts(world: &World) -> Vec<i64> {
     let state = world.open().unwrap();
     let read = state.read(|connection| {

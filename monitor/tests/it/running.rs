@@ -172,3 +172,34 @@ fn killed_at_any_time_it_goes_on_where_it_was() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.lines.last().unwrap()["to"], 60_000);
 }
+
+#[test]
+fn an_evil_log_follows_its_script() {
+    let served = Served::new();
+    let script = served.file("script", b"# from the second look on\n2 fork 7 50\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_evil-log"));
+    command.args(["--size", "300", "--script"]).arg(script);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (url, vkey) = (
+        lines.next().unwrap().unwrap(),
+        lines.next().unwrap().unwrap(),
+    );
+    let state = served.state();
+    let args = [
+        "once",
+        "--log",
+        &url,
+        "--vkey",
+        &vkey,
+        "--state",
+        state.to_str().unwrap(),
+    ];
+    let codes = [
+        run(&args).code,
+        run(&[&args[..], &["--refetch", "1ms"]].concat()).code,
+    ];
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(codes, [0, 6]);
+}
