@@ -13,7 +13,7 @@ mod tree;
 use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use treering_tlog::checkpoint::{self, Origin};
 use treering_tlog::note::{KeyName, NoteSignature, NoteSigner, VerifierKey};
 use treering_tlog::tile::Tile;
@@ -82,6 +82,7 @@ struct Inner {
 /// The log.
 pub struct EvilLog {
     inner: Mutex<Inner>,
+    asked: Condvar,
 }
 
 /// The key of a name and a seed.
@@ -126,6 +127,7 @@ impl EvilLog {
         };
         Self {
             inner: Mutex::new(inner),
+            asked: Condvar::new(),
         }
     }
 
@@ -152,6 +154,13 @@ impl EvilLog {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.inner.lock().requests
+    }
+
+    /// Waits until it was asked so often.
+    pub fn wait_for_requests(&self, requests: u64) {
+        let mut inner = self.inner.lock();
+        self.asked
+            .wait_while(&mut inner, |inner| inner.requests < requests);
     }
 
     /// The hash of one of its leaves.
@@ -193,6 +202,7 @@ impl EvilLog {
     pub fn respond(&self, path: &str) -> Reply {
         let mut inner = self.inner.lock();
         inner.requests += 1;
+        self.asked.notify_all();
         if path == "checkpoint" {
             inner.polls += 1;
             let (due, later) = std::mem::take(&mut inner.script)

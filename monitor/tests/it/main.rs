@@ -7,10 +7,12 @@
 mod faults;
 mod lifecycle;
 mod misbehaviour;
+mod options;
 mod program;
 mod rekor_v1;
 mod resume;
 mod running;
+mod served;
 mod support;
 mod tampered;
 mod views;

@@ -313,7 +313,7 @@ async fn what_was_before_is_read_on_demand() {
 fn the_program_takes_an_api_by_its_address_and_a_trusted_root() {
     use axum::body::Bytes;
     use axum::http::Uri;
-    let served = crate::program::Served::new();
+    let served = crate::served::Served::new();
     let api = Arc::new(Api::new(20));
     let answering = Arc::clone(&api);
     let answer = move |uri: Uri, body: Bytes| {
@@ -348,7 +348,7 @@ fn the_program_takes_an_api_by_its_address_and_a_trusted_root() {
         "jsonl",
         "--state",
     ];
-    let once = || crate::program::run(&[&args[..], &[state.to_str().unwrap()]].concat());
+    let once = || crate::served::run(&[&args[..], &[state.to_str().unwrap()]].concat());
     let ran = once();
     assert_eq!((ran.code, &ran.lines[0]["to"]), (0, &20.into()), "{ran:?}");
     api.grow(5);
