@@ -4,6 +4,7 @@ mod answer;
 pub mod bundle;
 pub mod cli;
 pub mod error;
+pub mod evidence;
 pub mod fsck;
 pub mod grpc;
 pub mod memory;

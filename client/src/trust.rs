@@ -197,6 +197,12 @@ impl TrustedRoot {
         })
     }
 
+    /// Every log, in the order of the file.
+    #[must_use]
+    pub fn logs(&self) -> &[TrustedLog] {
+        &self.logs
+    }
+
     /// The log with an id.
     ///
     /// # Errors

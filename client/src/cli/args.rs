@@ -108,6 +108,9 @@ pub(crate) enum Command {
     Log(Log),
     /// Verify an artifact by its Sigstore bundle, offline.
     Verify(Verify),
+    /// Look at a monitor's findings.
+    #[command(subcommand)]
+    Alert(Alert),
     /// Keys to sign with.
     #[command(subcommand)]
     Keys(Keys),
@@ -303,6 +306,16 @@ pub(crate) struct Verify {
     /// Let anybody's signature count.
     #[arg(long)]
     pub(crate) insecure_any_signer: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alert {
+    /// Check a monitor's file of evidence, offline, and say what is proven and what is the monitor's claim.
+    Verify {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

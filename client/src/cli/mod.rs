@@ -1,5 +1,6 @@
 //! The program `treering`: one module a command; only `output` prints.
 
+mod alert;
 mod args;
 mod checkpoint;
 mod context;
@@ -57,6 +58,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Checkpoint(command) => checkpoint::run(context, &command).await?,
         Command::Log(command) => return log::run(context, &command).await,
         Command::Verify(args) => verify::run(context, &args)?,
+        Command::Alert(command) => alert::run(context, &command)?,
         Command::Keys(command) => keys::run(context, &command)?,
         Command::Completion { shell } => completion(context, shell)?,
         Command::Version => version(context)?,

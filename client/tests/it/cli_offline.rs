@@ -383,3 +383,34 @@ fn a_proof_is_extracted_from_a_receipt() {
         ran.err
     );
 }
+
+#[test]
+fn a_monitors_evidence_is_checked_and_proof_is_told_from_claim() {
+    use treering_client::evidence::{Claim, Evidence, Proof};
+    let dir = TempDir::new().unwrap();
+    let mut evidence = Evidence {
+        kind: "log-fork".to_owned(),
+        proof: Proof::T,
+        vkey: log_key().key().to_string(),
+        notes: vec![checkpoint(3, Hash::of(b"a")), checkpoint(3, Hash::of(b"b"))],
+        nodes: vec![],
+        entry: None,
+        tlog_proof: None,
+        claim: Claim::default(),
+    };
+    let verify = |evidence: &Evidence| {
+        fs::write(dir.path().join("evidence.json"), evidence.encode()).unwrap();
+        run(treering(dir.path()).args(["alert", "verify", "evidence.json", "-o", "json"]))
+    };
+    let ran = verify(&evidence);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert_eq!(ran.json()[0]["proof"], "T");
+    let said = ran.json()[0]["proven"][0].as_str().unwrap().to_owned();
+    assert!(said.contains("signed two trees of 3 leaves"), "{said}");
+    evidence.notes[1] = evidence.notes[0].clone();
+    let ran = verify(&evidence);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    fs::write(dir.path().join("evidence.json"), b"{}").unwrap();
+    let ran = run(treering(dir.path()).args(["alert", "verify", "evidence.json"]));
+    assert_eq!(ran.code, 2, "{}", ran.err);
+}

@@ -64,7 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const MAY_USE_IN_TESTS: &[(&str, &[&str])] = &[
     ("treering-storage", &["treering-storage"]),
     ("treering-server", &["treering-client", "treering-storage"]),
-    ("treering-monitor", &["treering-server", "treering-storage"]),
+    ("treering-monitor", &["treering-monitor"]),
 ];
 
 /// Crates that only one crate of the workspace may name.
