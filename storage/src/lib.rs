@@ -5,6 +5,7 @@ pub mod apply;
 pub mod contract;
 mod derived;
 pub mod directory;
+pub mod documents;
 pub mod edge;
 pub mod envelopes;
 pub mod error;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 pub use apply::{Rows, Staged};
+pub use documents::{Attached, Document, Documents, Gitoid, Held};
 pub use edge::Edge;
 pub use error::{CommitError, StoreError};
 pub use record::{Event, Record};
