@@ -3,17 +3,18 @@
 use bytes::Bytes;
 use treering_api::log::{Dialect, Submission};
 use treering_api::reject::{Reject, RejectKind};
-use treering_attest::VerifierMaterial;
+use treering_attest::{PublicKey, VerifierMaterial};
 use treering_rekor::Canonical;
 use treering_rekor::v1::{self, ProposedEntry, Rejected, VerifiedEntry};
 use treering_rekor::v2::{
     CreateEntry, KeyDetailsPolicy, Refusal, RefusedEntry, Request, RequestError, VerifiedRequest,
     requests_from_submission,
 };
-use treering_storage::Term;
+use treering_storage::{Gitoid, Term};
 
 use super::verifiers::VerifierCache;
 use crate::log::batch::MAX_ENTRY_TERMS;
+use crate::log::signer_keys::TERMS_OF_KEY;
 
 /// What is to be logged; nothing about it is checked yet but its size.
 pub(super) enum Content {
@@ -45,8 +46,19 @@ pub struct RekorV2Rules {
 
 /// What verified: the entries, and what is kept with them.
 pub(super) struct Checked {
-    pub(super) entries: Vec<(Canonical, Vec<Term>)>,
+    pub(super) entries: Vec<CheckedEntry>,
     pub(super) envelope: Option<Bytes>,
+}
+
+/// An entry whose signatures verified.
+pub(super) struct CheckedEntry {
+    pub(super) canonical: Canonical,
+    /// What it is found by, but for its keys.
+    pub(super) terms: Vec<Term>,
+    /// The keys that it is found by.
+    pub(super) keys: Vec<PublicKey>,
+    /// Archivista's address of its envelope, or of the one in the bundle that is kept.
+    pub(super) gitoid: Option<Gitoid>,
 }
 
 impl Checked {
@@ -55,7 +67,12 @@ impl Checked {
         Self {
             entries: entries
                 .into_iter()
-                .map(|entry| (entry, Vec::new()))
+                .map(|canonical| CheckedEntry {
+                    canonical,
+                    terms: Vec::new(),
+                    keys: Vec::new(),
+                    gitoid: None,
+                })
                 .collect(),
             envelope,
         }
@@ -188,7 +205,8 @@ fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache) -> Result<Checked, Re
 fn checked_rekor_v1(entry: VerifiedEntry, submitted: Option<Bytes>) -> Result<Checked, Reject> {
     let keys = entry.index_keys();
     let keys = keys.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
-    if keys.len() > MAX_ENTRY_TERMS {
+    let of_keys = entry.verifiers().len() * TERMS_OF_KEY;
+    if keys.len() + of_keys > MAX_ENTRY_TERMS {
         return Err(Reject::mismatch(
             RejectKind::TooLarge,
             format!("at most {MAX_ENTRY_TERMS} names and digests to find an entry by"),
@@ -198,8 +216,17 @@ fn checked_rekor_v1(entry: VerifiedEntry, submitted: Option<Bytes>) -> Result<Ch
     let term = |key: &String| Term::new(Term::REKOR_V1_INDEX_KEY, key);
     let terms = keys.iter().map(term).collect();
     let parts = entry.into_parts();
+    let envelope = parts.envelope.as_ref();
+    let envelope = envelope.filter(|_| matches!(parts.entry.kind(), "dsse" | "intoto"));
+    let verifiers = parts.verifiers.iter();
+    let entry = CheckedEntry {
+        canonical: parts.canonical,
+        terms,
+        keys: verifiers.map(|verifier| verifier.key().clone()).collect(),
+        gitoid: envelope.map(|text| Gitoid::of(text.as_bytes())),
+    };
     Ok(Checked {
-        entries: vec![(parts.canonical, terms)],
+        entries: vec![entry],
         envelope: submitted.or_else(|| parts.envelope.map(Bytes::from)),
     })
 }
