@@ -283,7 +283,7 @@ impl<S: Store> View for Faulty<S> {
 }
 
 #[deny(clippy::missing_trait_methods)]
-impl<S: Store + Documents> Documents for Faulty<S> {
+impl<S: Store> Documents for Faulty<S> {
     fn hold(&self, held: &Held, body: &EnvelopeRef) -> Result<(), CommitError> {
         Self::write(self.document_fault(), || self.inner.hold(held, body))
     }

@@ -260,6 +260,6 @@ fn keeps_no(what: &str) -> StoreError {
     }
 }
 
-/// A journal with its view: what the server is built on.
-pub trait Store: Journal + View {}
-impl<T: Journal + View> Store for T {}
+/// A journal with its view and its documents: what the server is built on.
+pub trait Store: Journal + View + Documents {}
+impl<T: Journal + View + Documents> Store for T {}

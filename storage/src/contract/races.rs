@@ -14,7 +14,7 @@ use crate::{CommitError, Edge, LogId, Order, Store};
 
 const LOG: LogId = LogId(1);
 const WRITERS: u32 = 8;
-const ROUNDS: u64 = 10;
+pub(super) const ROUNDS: u64 = 10;
 
 /// Of many writers at one index exactly one wins; the others are told so and leave no trace.
 pub(super) fn writers(run: &mut Run) {
@@ -132,7 +132,7 @@ pub(super) fn timestamps(run: &mut Run) {
 }
 
 /// Lets all writers go at the same time, and returns what each was told.
-fn race<T: Send>(write: impl Fn(usize) -> T + Sync) -> Vec<T> {
+pub(super) fn race<T: Send>(write: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let writers = usize::try_from(WRITERS).expect("a few writers");
     let start = Barrier::new(writers);
     let write_at_once = |writer| {

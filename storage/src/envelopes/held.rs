@@ -54,9 +54,10 @@ impl EnvelopeFiles {
         Ok(true)
     }
 
-    /// Removes a held body, if it is there. Not waited for: what comes back after a crash is swept at the next start.
-    pub(crate) fn remove_held(&self, sha256: Hash) -> Result<(), StoreError> {
-        remove(&self.held_path(sha256))
+    /// Removes a held body that no row names any more, if it is there. What stays, or comes back after a crash, is
+    /// swept at the next start.
+    pub(crate) fn remove_held(&self, sha256: Hash) {
+        let _ = remove(&self.held_path(sha256));
     }
 
     /// Removes the held bodies that no row names, and the kept ones that are held ones on their way: linked, but the

@@ -59,18 +59,18 @@ impl MemoryStore {
                 self.keep_file(attached.envelope_sha256)?;
             }
             state.documents.attach(attached);
-            self.release(state, attached.gitoid)?;
+            self.release(state, attached.gitoid);
         }
         Ok(())
     }
 
     /// Holds a document no longer; whether it was held.
-    fn release(&self, state: &mut State, gitoid: Gitoid) -> Result<bool, CommitError> {
-        match state.documents.held.remove(&gitoid) {
-            None => Ok(false),
-            Some((_, Some(_))) => Ok(true),
-            Some((held, None)) => self.remove_file(held.envelope_sha256).map(|()| true),
+    fn release(&self, state: &mut State, gitoid: Gitoid) -> bool {
+        let held = state.documents.held.remove(&gitoid);
+        if let Some((held, None)) = &held {
+            self.remove_file(held.envelope_sha256);
         }
+        held.is_some()
     }
 
     /// Puts the body where [`View::envelope`](crate::View::envelope) finds it; whether there is one.
@@ -105,13 +105,10 @@ impl MemoryStore {
             .map_err(|error| CommitError::unknown("keep", error))
     }
 
-    fn remove_file(&self, sha256: Hash) -> Result<(), CommitError> {
-        let Some(files) = &self.files else {
-            return Ok(());
-        };
-        files
-            .remove_held(sha256)
-            .map_err(|error| CommitError::unknown("remove", error))
+    fn remove_file(&self, sha256: Hash) {
+        if let Some(files) = &self.files {
+            files.remove_held(sha256);
+        }
     }
 
     fn has_file(&self, sha256: Hash) -> Result<bool, CommitError> {
@@ -145,7 +142,7 @@ impl Documents for MemoryStore {
             }
         };
         if bytes.is_none() && !in_file {
-            self.remove_file(held.envelope_sha256)?;
+            self.remove_file(held.envelope_sha256);
         }
         Ok(())
     }
@@ -164,15 +161,15 @@ impl Documents for MemoryStore {
             ));
         }
         state.documents.attach(attached);
-        self.release(state, attached.gitoid)?;
+        self.release(state, attached.gitoid);
         if let Some(EnvelopeRef::Spooled { sha256, .. }) = body {
-            self.remove_file(*sha256)?;
+            self.remove_file(*sha256);
         }
         Ok(())
     }
 
     fn expire(&self, gitoid: Gitoid) -> Result<bool, CommitError> {
-        self.release(&mut self.state.lock(), gitoid)
+        Ok(self.release(&mut self.state.lock(), gitoid))
     }
 
     fn held(&self) -> Result<Vec<Held>, StoreError> {
