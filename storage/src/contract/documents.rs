@@ -14,7 +14,11 @@ const LOG: LogId = LogId(1);
 
 /// A body that is worth packing, and one that is not.
 fn body(text: &str) -> Bytes {
-    let len = if text.len().is_multiple_of(2) { 10_000 } else { 10 };
+    let len = if text.len().is_multiple_of(2) {
+        10_000
+    } else {
+        10
+    };
     format!("{text} {}", "z".repeat(len)).into()
 }
 
