@@ -2,6 +2,7 @@
 //!
 //! All of them are on one port, HTTP/1.1 and HTTP/2 without TLS. [`router`] is the whole of it.
 
+pub mod archivista;
 pub mod body;
 pub mod budget;
 pub mod cors;
@@ -94,6 +95,7 @@ pub fn router(app: Arc<App>, body_timeout: Duration) -> Router {
         .merge(home::routes())
         .merge(rekor_v2::rest::routes())
         .merge(rekor_v1::routes())
+        .merge(archivista::routes())
         .with_state(api.clone());
     http.merge(grpc::routes(api))
         // After the merge: tonic's routes bring a fallback of their own that answers 200 to everything.

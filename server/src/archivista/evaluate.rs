@@ -51,7 +51,7 @@ impl<'e> Signed<'e> {
         let payload = <[u8; 32]>::try_from(payload).expect("SHA-256 has 32 bytes");
         Self {
             envelope,
-            payload: Hash::from_bytes(payload),
+            payload: Hash::new(payload),
             pae_digest: envelope.pae_digest(DigestAlgorithm::Sha256),
             pae: OnceCell::new(),
             attempts: Cell::new(0),
@@ -176,7 +176,9 @@ fn verified(
     let fingerprint = hex::encode(material.key().fingerprint());
     Err(Reject::mismatch(
         RejectKind::Unverified,
-        format!("signatures[{position}] by the key that key id {key_id:?} names (SHA-256 of its public key {fingerprint})"),
+        format!(
+            "signatures[{position}] by the key that key id {key_id:?} names (SHA-256 of its public key {fingerprint})"
+        ),
         "a signature that this key does not verify",
     ))
 }

@@ -24,6 +24,8 @@ pub(super) enum Content {
     RekorV2(RekorV2Request, RekorV2Rules),
     /// The body of `POST /api/v1/log/entries`.
     RekorV1(Bytes),
+    /// An envelope, and what verifies its signatures beside what it brings: Archivista's door.
+    Envelope(Bytes, Vec<VerifierMaterial>),
 }
 
 /// A `CreateEntryRequest` as it came.
@@ -89,6 +91,7 @@ impl Content {
             }
             Self::RekorV2(RekorV2Request::Json(body), _) | Self::RekorV1(body) => body.len(),
             Self::RekorV2(RekorV2Request::Parsed(_, len), _) => *len,
+            Self::Envelope(envelope, _) => envelope.len(),
         }
     }
 
@@ -109,12 +112,14 @@ impl Content {
                 check_rekor_v2(request, *rules, verifiers)
             }
             (Self::RekorV1(body), Dialect::RekorV1) => check_rekor_v1(body, verifiers),
-            (Self::RekorV2(..), Dialect::RekorV1) | (Self::RekorV1(_), Dialect::RekorV2) => {
-                Err(Reject::new(
-                    RejectKind::Unsupported,
-                    format!("a log of dialect {dialect} takes no such request"),
-                ))
+            (Self::Envelope(envelope, verifiers), Dialect::RekorV1) => {
+                check_envelope(envelope, verifiers)
             }
+            (Self::RekorV2(..), Dialect::RekorV1)
+            | (Self::RekorV1(_) | Self::Envelope(..), Dialect::RekorV2) => Err(Reject::new(
+                RejectKind::Unsupported,
+                format!("a log of dialect {dialect} takes no such request"),
+            )),
         }
     }
 }
@@ -189,6 +194,13 @@ fn check_rekor_v1_submission(
     let entry = v1::entry_from_submission(&submission.envelope, &verifiers);
     let entry = entry.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
     checked_rekor_v1(entry, Some(submission.envelope.clone()))
+}
+
+/// An envelope of Archivista's door: as [`check_rekor_v1_submission`], but never a bundle.
+fn check_envelope(envelope: &Bytes, verifiers: &[VerifierMaterial]) -> Result<Checked, Reject> {
+    let entry = v1::entry_from_envelope(envelope, verifiers);
+    let entry = entry.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
+    checked_rekor_v1(entry, Some(envelope.clone()))
 }
 
 fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache) -> Result<Checked, Reject> {

@@ -1,6 +1,7 @@
 //! What the server does, whatever the door: `treering_api::Log` over its logs.
 
 mod add;
+mod archivista;
 mod content;
 mod cosign;
 mod read;
