@@ -87,7 +87,8 @@ pub struct BatchRow {
 /// is (one conditional PUT) is enough to implement `commit`. Calls block; the sequencer has a thread of its own.
 pub trait Journal: Send + Sync {
     /// Creates the record of a batch, exclusively and durably. Implementations that keep journal and view in one place
-    /// write the rows of the view in the same step.
+    /// write the rows of the view in the same step, and with them those of [`Documents`] that the record was staged
+    /// with; what is held under their gitoids is held no longer.
     ///
     /// # Errors
     /// See the contract above.

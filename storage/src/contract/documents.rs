@@ -162,10 +162,10 @@ pub(super) fn holds(run: &mut Run) {
 
 /// In the order of their addresses where they came in one second; rows of any size come back as they were.
 pub(super) fn many(run: &mut Run) {
-    let mut all: Vec<_> = (0..100_u64)
+    let mut all: Vec<_> = (0..40_u64)
         .map(|at| {
             let bytes = body(&format!("{at:02}{}", "x".repeat(usize::from(at % 3 == 0))));
-            let (mut held, envelope) = held(&bytes, at / 10);
+            let (mut held, envelope) = held(&bytes, at / 8);
             held.key_ids = (0..at % 5).map(|id| format!("key {id}")).collect();
             run.store().hold(&held, &envelope).expect("room");
             (held, bytes)

@@ -14,7 +14,7 @@ use crate::{CommitError, Edge, LogId, Order, Store};
 
 const LOG: LogId = LogId(1);
 const WRITERS: u32 = 8;
-pub(super) const ROUNDS: u64 = 10;
+const ROUNDS: u64 = 10;
 
 /// Of many writers at one index exactly one wins; the others are told so and leave no trace.
 pub(super) fn writers(run: &mut Run) {

@@ -1,9 +1,7 @@
 //! Large bodies of documents that are held: in a folder of their own, until they are kept or removed.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -63,7 +61,10 @@ impl EnvelopeFiles {
     /// Removes the held bodies that no row names, and the kept ones that are held ones on their way: linked, but the
     /// write that was to name them was lost.
     #[cfg(feature = "rocksdb")]
-    pub(crate) fn sweep_held(&self, named: &HashSet<Hash>) -> Result<(), StoreError> {
+    pub(crate) fn sweep_held(
+        &self,
+        named: &std::collections::HashSet<Hash>,
+    ) -> Result<(), StoreError> {
         for path in files_on_shelves(&self.held)? {
             let name = path.file_stem().and_then(|name| name.to_str());
             let Some(sha256) = name.and_then(|name| Hash::from_hex(name).ok()) else {
@@ -95,6 +96,8 @@ fn remove(path: &Path) -> Result<(), StoreError> {
 /// Whether two names are there and are names of one file.
 #[cfg(feature = "rocksdb")]
 fn same_file(a: &Path, b: &Path) -> Result<bool, StoreError> {
+    use std::os::unix::fs::MetadataExt;
+
     let identity = |path: &Path| match fs::metadata(path) {
         Ok(metadata) => Ok(Some((metadata.dev(), metadata.ino()))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

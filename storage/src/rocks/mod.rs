@@ -53,7 +53,7 @@ impl Default for RocksOptions {
     }
 }
 
-/// Journal and view in RocksDB, large envelopes in files beside it.
+/// Journal, view and documents in RocksDB, large envelopes in files beside it.
 #[derive(Debug)]
 pub struct RocksStore {
     db: DB,

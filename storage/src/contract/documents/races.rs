@@ -1,5 +1,6 @@
 //! Documents that many callers change at once.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -8,10 +9,13 @@ use bytes::Bytes;
 use super::{
     LOG, assert_attached, assert_held, assert_unknown, attached, body, held, hold, with_envelopes,
 };
-use crate::contract::races::{ROUNDS, race};
+use crate::contract::races::race;
 use crate::contract::{Model, Run};
 use crate::record::EnvelopeRef;
 use crate::{CommitError, Document, Gitoid, Store};
+
+/// Each is on a new document, and a restart.
+const ROUNDS: u64 = 4;
 
 /// Of many who hold the same bytes one is first; all of them succeed.
 pub(in crate::contract) fn holders(run: &mut Run) {
@@ -117,21 +121,25 @@ pub(in crate::contract) fn attachers_and_expiry(run: &mut Run) {
 /// what is held and let go again as a whole or not at all.
 pub(in crate::contract) fn readers(run: &mut Run) {
     let mut model = Model::new(LOG);
-    let bodies: Vec<_> = (0..30).map(|at| body(&format!("released {at}"))).collect();
+    let bodies: Vec<_> = (0..15).map(|at| body(&format!("released {at}"))).collect();
     for body in &bodies {
         hold(run, body, 1);
     }
     let (store, done) = (run.store(), AtomicBool::new(false));
+    let all_read = Barrier::new(3);
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                let mut released = 0;
+                let mut released = read_all(store, &bodies, 0);
+                assert_eq!(released, 0, "nothing was committed");
+                all_read.wait();
                 while !done.load(Ordering::Acquire) {
                     released = read_all(store, &bodies, released);
                 }
             });
         }
         scope.spawn(|| come_and_go(store, &done));
+        all_read.wait();
         for (at, body) in bodies.iter().enumerate() {
             let staged = with_envelopes(&model, &format!("leaf {at}"), &[body]);
             store.commit(&staged).expect("the next record");
