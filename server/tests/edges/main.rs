@@ -10,6 +10,9 @@
 )]
 
 mod admin;
+mod archivista;
+mod archivista_promotion;
+mod archivista_support;
 mod commands;
 mod export;
 mod fake_witness;
