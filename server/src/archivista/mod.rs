@@ -9,6 +9,7 @@ mod join;
 pub mod keys;
 mod leaf;
 mod promoter;
+pub mod query;
 mod read;
 mod registry;
 mod settle;
