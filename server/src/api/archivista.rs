@@ -1,4 +1,4 @@
-//! The door of Archivista: `/upload` and `/download/{gitoid}`, and the same under `/v1`, since some clients put that in their base
+//! The door of Archivista: `/upload`, `/download/{gitoid}` and `/query`, and the same under `/v1`, since some clients put that in their base
 //! URL. Errors are plain text, which is what these clients show.
 //!
 //! Credentials that a client sends are not looked at: who may upload is for a proxy to say.
@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use serde::Serialize;
 use treering_api::reject::Reject;
 use treering_storage::Gitoid;
@@ -19,6 +19,7 @@ use super::body::Limit;
 use super::budget::owned;
 use super::errors::Refusal;
 use crate::archivista::Download;
+use crate::archivista::query::limits::MAX_REQUEST_BYTES;
 
 /// The header of an answer whose envelope is held: nobody knows who signed it. Its value is `true`.
 pub const UNVERIFIED: HeaderName = HeaderName::from_static("treering-unverified");
@@ -34,6 +35,12 @@ pub fn routes() -> Router<Api> {
             .route(
                 &at("/upload"),
                 post(upload).fallback(|method| wrong_method(method, "POST")),
+            )
+            .route(
+                &at("/query"),
+                post(query)
+                    .get(query_in_uri)
+                    .fallback(|method| wrong_method(method, "GET,HEAD,POST")),
             )
             .route(
                 &at("/download/{gitoid}"),
@@ -101,6 +108,23 @@ async fn download(
     })?;
     let sent = send(&api, api.app.archivista().read(gitoid)).await;
     sent.map_err(|Refusal(reject)| reject.into())
+}
+
+async fn query(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, PlainText> {
+    let limit = Limit {
+        bytes: MAX_REQUEST_BYTES,
+        name: "the limit of queries",
+    };
+    let (bytes, _held) = api.bodies.read(&headers, body, limit).await?.into_parts();
+    Ok(api.queries.post(&bytes).await)
+}
+
+async fn query_in_uri(State(api): State<Api>, uri: Uri) -> Response {
+    api.queries.get(&uri).await
 }
 
 /// Sends an envelope, labelled if it is held.

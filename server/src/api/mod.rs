@@ -32,6 +32,7 @@ use http::HeaderMap;
 use treering_api::log::Dialect;
 
 use crate::app::App;
+use crate::archivista::query::Endpoint;
 use crate::log::LogHandle;
 use crate::service::{RekorV2Rules, Service};
 use body::BodyReader;
@@ -43,6 +44,7 @@ pub struct Api {
     app: Arc<App>,
     bodies: Arc<BodyReader>,
     outgoing: Arc<Outgoing>,
+    queries: Arc<Endpoint>,
     rekor_v2_rules: RekorV2Rules,
 }
 
@@ -58,6 +60,7 @@ impl Api {
         let outgoing = Arc::new(Outgoing::new(app.limits().max_bytes_in_flight));
         Self {
             rekor_v2_rules: app.rekor_v2_rules(),
+            queries: Arc::new(Endpoint::new(Arc::clone(app.archivista()) as _)),
             app,
             bodies,
             outgoing,

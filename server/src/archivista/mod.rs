@@ -4,6 +4,7 @@
 //! v1; if an entry has its payload and one of its signatures already, it is attached to that; else it is held, outside every
 //! log, until its keys are known or its time is over. `README.md` says which keys are known.
 
+mod catalogue;
 mod evaluate;
 mod join;
 pub mod keys;
@@ -15,7 +16,7 @@ mod registry;
 mod settle;
 mod upload;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -35,6 +36,8 @@ use registry::Registry;
 
 /// Uploads, what is held, and how it becomes an entry.
 pub struct Archivista {
+    /// For what outlives the call.
+    myself: Weak<Self>,
     service: Arc<Service>,
     settings: ArchivistaConfig,
     known: KnownKeys,
@@ -55,19 +58,20 @@ impl Archivista {
     ) -> Result<Arc<Self>, treering_storage::StoreError> {
         let held = service.store().held()?;
         let registry = Registry::new(settings.max_held, settings.max_held_bytes);
-        let archivista = Self {
+        let archivista = Arc::new_cyclic(|myself| Self {
+            myself: Weak::clone(myself),
             service,
             settings,
             known,
             registry,
             promoter: Mutex::new(None),
-        };
+        });
         let starts = archivista.published_sizes();
         for held in held {
             archivista.registry.insert(held, || starts.clone());
         }
         archivista.show_held();
-        Ok(Arc::new(archivista))
+        Ok(archivista)
     }
 
     /// Has what is held promoted and expired from now on, until the service closes. To be called once, on a thread of the runtime.

@@ -105,7 +105,7 @@ fn not_found(gitoid: Gitoid) -> Reject {
 }
 
 /// What is kept with an entry is what was submitted; of a bundle, the gitoid is that of the envelope in it.
-fn envelope_in(kept: Bytes) -> Bytes {
+pub(super) fn envelope_in(kept: Bytes) -> Bytes {
     if guess(&kept) != Some(Container::SigstoreBundle) {
         return kept;
     }

@@ -1,11 +1,12 @@
 //! What is held, in memory: how much it is, what it waits for, and where its promoter has to look.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use treering_api::reject::{Reject, RejectKind};
-use treering_attest::{KeyAliases, KeyDigest};
+use treering_attest::{Envelope, KeyAliases, KeyDigest, Statement};
 use treering_storage::{Gitoid, Held, LogId};
 use treering_tlog::{Hash, TreeSize};
 
@@ -42,7 +43,15 @@ struct State {
 struct Waiting {
     held: Held,
     keys: Vec<KeyDigest>,
+    /// The digests of its subjects; `None` if they are many, or it was not looked at yet.
+    subjects: Option<Subjects>,
 }
+
+/// Hashes of the values of digests.
+pub(super) type Subjects = Box<[u64]>;
+
+/// The most digests of subjects that are remembered of one envelope. Cost: 8 bytes each.
+const MAX_SUBJECTS: usize = 64;
 
 /// Room for an envelope that is about to be held; given back when dropped.
 pub(super) struct Room<'r> {
@@ -191,6 +200,33 @@ impl Registry {
         old.map(|(_, gitoid)| *gitoid).collect()
     }
 
+    /// The digests of its subjects are these.
+    pub(super) fn about(&self, gitoid: Gitoid, subjects: Option<Subjects>) {
+        if let Some(waiting) = self.state.lock().held.get_mut(&gitoid) {
+            waiting.subjects = subjects;
+        }
+    }
+
+    /// What is held, oldest first, behind `after` and perhaps about a subject with one of these digests: at most `limit`.
+    pub(super) fn listed(
+        &self,
+        after: Option<(u64, Gitoid)>,
+        subjects: Option<&[String]>,
+        limit: usize,
+    ) -> Vec<(u64, Gitoid)> {
+        let wanted: Option<Vec<u64>> =
+            subjects.map(|values| values.iter().map(|value| short_hash(value)).collect());
+        let state = self.state.lock();
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = state.by_arrival.range((behind, Bound::Unbounded));
+        let may_be = |gitoid: &Gitoid| match (&wanted, state.held.get(gitoid)) {
+            (Some(wanted), Some(waiting)) => waiting.is_about(wanted),
+            _ => true,
+        };
+        let listed = behind.filter(|(_, gitoid)| may_be(gitoid));
+        listed.take(limit).copied().collect()
+    }
+
     /// From where on a log is to be compared; `None` if nothing is held, and then nothing is remembered of the logs.
     pub(super) fn cursor(&self, log: LogId) -> Option<TreeSize> {
         let mut state = self.state.lock();
@@ -213,6 +249,36 @@ impl Registry {
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
+}
+
+impl Waiting {
+    /// Whether it may be about a subject with one of these digests.
+    fn is_about(&self, wanted: &[u64]) -> bool {
+        let subjects = self.subjects.as_ref();
+        subjects.is_none_or(|subjects| subjects.iter().any(|value| wanted.contains(value)))
+    }
+}
+
+/// What [`Registry::about`] takes of an envelope.
+pub(super) fn subjects_of(envelope: &Envelope<'_>) -> Option<Subjects> {
+    let payload = envelope.payload().ok()?;
+    let Ok(statement) = Statement::parse(&payload) else {
+        return Some(Subjects::default());
+    };
+    let digests = statement
+        .subjects
+        .iter()
+        .flat_map(|subject| &subject.digests);
+    let values = digests.map(|(_, value)| short_hash(value));
+    let values: Vec<u64> = values.take(MAX_SUBJECTS + 1).collect();
+    (values.len() <= MAX_SUBJECTS).then(|| values.into())
+}
+
+/// Equal values have equal ones; what collides is only looked at in vain.
+fn short_hash(value: &str) -> u64 {
+    let hash = Hash::of(value.as_bytes());
+    let first = hash.as_bytes().first_chunk();
+    u64::from_be_bytes(*first.expect("32 bytes begin with 8"))
 }
 
 impl State {
@@ -240,7 +306,15 @@ impl State {
         self.by_arrival.insert((held.arrived, gitoid));
         self.bytes += held.len;
         self.pending.insert(gitoid, None);
-        self.held.insert(gitoid, Waiting { held, keys });
+        let subjects = None;
+        self.held.insert(
+            gitoid,
+            Waiting {
+                held,
+                keys,
+                subjects,
+            },
+        );
     }
 
     fn remove(&mut self, gitoid: Gitoid) -> bool {

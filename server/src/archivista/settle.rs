@@ -9,6 +9,7 @@ use treering_storage::{Attached, Document, Gitoid, Held};
 
 use super::evaluate::{Signed, Verdict};
 use super::join::Place;
+use super::registry::subjects_of;
 use super::{Archivista, store_fault};
 use crate::service::blocking;
 
@@ -66,7 +67,10 @@ impl Archivista {
         let verdict = {
             let envelope = Envelope::parse(&body)
                 .map_err(|error| Reject::new(RejectKind::Malformed, error.to_string()));
-            envelope.and_then(|envelope| self.evaluate(&Signed::new(&envelope), first))
+            envelope.and_then(|envelope| {
+                self.registry.about(gitoid, subjects_of(&envelope));
+                self.evaluate(&Signed::new(&envelope), first)
+            })
         };
         match verdict {
             Ok(Verdict::Log(verifiers)) => Ok(Look::Log(body, verifiers)),

@@ -12,6 +12,7 @@ use treering_rekor::v2::{
 };
 use treering_storage::{Gitoid, Term};
 
+use super::subjects;
 use super::verifiers::VerifierCache;
 use crate::log::batch::MAX_ENTRY_TERMS;
 use crate::log::signer_keys::TERMS_OF_KEY;
@@ -198,9 +199,13 @@ fn check_rekor_v1_submission(
 
 /// An envelope of Archivista's door: as [`check_rekor_v1_submission`], but never a bundle.
 fn check_envelope(envelope: &Bytes, verifiers: &[VerifierMaterial]) -> Result<Checked, Reject> {
-    let entry = v1::entry_from_envelope(envelope, verifiers);
+    // What the envelope says is read out of the bytes that are kept: a large one is in memory once.
+    let entry = v1::entry_beside_envelope(envelope, verifiers);
     let entry = entry.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
-    checked_rekor_v1(entry, Some(envelope.clone()))
+    let keys = v1::index_keys(entry.entry(), Some(envelope));
+    let keys = keys.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
+    let gitoid = Some(Gitoid::of(envelope));
+    checked_entry(entry, &keys, gitoid, Some(envelope.clone()))
 }
 
 fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache) -> Result<Checked, Reject> {
@@ -217,6 +222,19 @@ fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache) -> Result<Checked, Re
 fn checked_rekor_v1(entry: VerifiedEntry, submitted: Option<Bytes>) -> Result<Checked, Reject> {
     let keys = entry.index_keys();
     let keys = keys.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
+    let envelope = entry.envelope();
+    let envelope = envelope.filter(|_| matches!(entry.entry().kind(), "dsse" | "intoto"));
+    let gitoid = envelope.map(|text| Gitoid::of(text.as_bytes()));
+    checked_entry(entry, &keys, gitoid, submitted)
+}
+
+/// An entry that is found by these keys of the index.
+fn checked_entry(
+    entry: VerifiedEntry,
+    keys: &[String],
+    gitoid: Option<Gitoid>,
+    submitted: Option<Bytes>,
+) -> Result<Checked, Reject> {
     let of_keys = entry.verifiers().len() * TERMS_OF_KEY;
     if keys.len() + of_keys > MAX_ENTRY_TERMS {
         return Err(Reject::mismatch(
@@ -226,16 +244,17 @@ fn checked_rekor_v1(entry: VerifiedEntry, submitted: Option<Bytes>) -> Result<Ch
         ));
     }
     let term = |key: &String| Term::new(Term::REKOR_V1_INDEX_KEY, key);
-    let terms = keys.iter().map(term).collect();
+    let terms: Vec<_> = keys.iter().map(term).collect();
+    let unusual = keys.iter().flat_map(|key| subjects::unusual(key));
+    let most = MAX_ENTRY_TERMS - of_keys - terms.len();
+    let terms = terms.into_iter().chain(unusual.take(most)).collect();
     let parts = entry.into_parts();
-    let envelope = parts.envelope.as_ref();
-    let envelope = envelope.filter(|_| matches!(parts.entry.kind(), "dsse" | "intoto"));
     let verifiers = parts.verifiers.iter();
     let entry = CheckedEntry {
         canonical: parts.canonical,
         terms,
         keys: verifiers.map(|verifier| verifier.key().clone()).collect(),
-        gitoid: envelope.map(|text| Gitoid::of(text.as_bytes())),
+        gitoid,
     };
     Ok(Checked {
         entries: vec![entry],

@@ -7,6 +7,7 @@ mod cosign;
 mod read;
 pub mod rekor_v1;
 pub mod rekor_v2;
+mod subjects;
 mod submit;
 mod verifiers;
 
@@ -33,6 +34,7 @@ use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 pub use content::{RekorV2Request, RekorV2Rules};
 pub(crate) use read::blocking;
+pub(crate) use subjects::subject_terms;
 
 use crate::clock::Clock;
 use crate::keys::ecdsa::EcdsaKey;

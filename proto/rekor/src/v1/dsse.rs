@@ -98,7 +98,7 @@ fn verify(
     keys: &dyn Keys,
 ) -> Result<VerifiedEntry, RefusedEntry> {
     let candidates = pems.iter().map(|pem| keys.parse(pem));
-    entry(envelope, candidates, Unused::Refused)
+    entry(envelope.into(), candidates, Unused::Refused, Keep::Envelope)
 }
 
 /// What becomes of a verifier that verifies nothing while there are signatures that nothing has verified.
@@ -110,11 +110,21 @@ pub(super) enum Unused {
     Skipped,
 }
 
+/// Whether an entry brings the envelope along that it was made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// It does.
+    Envelope,
+    /// The caller has it, and it may be large.
+    Nothing,
+}
+
 /// Finds a verifier for each signature of an envelope, and builds the entry.
 pub(super) fn entry(
-    text: String,
+    text: Cow<'_, str>,
     candidates: impl Iterator<Item = Result<Verifier, KeyRefused>>,
     unused: Unused,
+    keep: Keep,
 ) -> Result<VerifiedEntry, RefusedEntry> {
     let envelope = Envelope::parse(&text)?;
     let mut prepared = envelope.prepare()?;
@@ -145,7 +155,8 @@ pub(super) fn entry(
         payload_hash: HashValue::sha256(prepared.payload_hash()),
         signatures,
     };
-    VerifiedEntry::new(Entry::Dsse(spec), Some(text), verifiers)
+    let kept = (keep == Keep::Envelope).then(|| text.into_owned());
+    VerifiedEntry::new(Entry::Dsse(spec), kept, verifiers)
 }
 
 /// The signatures by their texts, and who verifies them.

@@ -54,6 +54,8 @@ pub use rejected::{ApiError, Rejected};
 pub use retrieve::{MAX_RETRIEVED, Retrieve};
 pub use schema::{SchemaError, SchemaErrors};
 pub use search::{Operator, SearchIndex};
-pub use submission::{entry_from_bundle, entry_from_envelope, entry_from_submission};
+pub use submission::{
+    entry_beside_envelope, entry_from_bundle, entry_from_envelope, entry_from_submission,
+};
 pub use verified::{Parts, VerifiedEntry};
 pub use verifier::{Keys, Uncached, Verifier};

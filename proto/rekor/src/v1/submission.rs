@@ -7,7 +7,7 @@ use treering_attest::bundle::{
 use treering_attest::container::{self, Container};
 use treering_attest::{Envelope, VerifierMaterial};
 
-use super::dsse::{self, Unused};
+use super::dsse::{self, Keep, Unused};
 use super::envelope::MAX_ATTEMPTS;
 use super::hashedrekord::Proposal;
 use super::refused::{KeyRefused, RefusedEntry};
@@ -50,6 +50,26 @@ pub fn entry_from_envelope(
     bytes: &[u8],
     extra: &[VerifierMaterial],
 ) -> Result<VerifiedEntry, RefusedEntry> {
+    entry_keeping(bytes, extra, Keep::Envelope)
+}
+
+/// The same without a copy of the envelope: [`VerifiedEntry::envelope`] has none, so ask [`index_keys`](super::index_keys()) with
+/// the bytes for what the entry is found by.
+///
+/// # Errors
+/// [`RefusedEntry`].
+pub fn entry_beside_envelope(
+    bytes: &[u8],
+    extra: &[VerifierMaterial],
+) -> Result<VerifiedEntry, RefusedEntry> {
+    entry_keeping(bytes, extra, Keep::Nothing)
+}
+
+fn entry_keeping(
+    bytes: &[u8],
+    extra: &[VerifierMaterial],
+    keep: Keep,
+) -> Result<VerifiedEntry, RefusedEntry> {
     let envelope = Envelope::parse(bytes)?;
     let carried = envelope.signatures().iter().filter_map(|signature| {
         let pem = signature.certificate.as_ref()?;
@@ -65,8 +85,8 @@ pub fn entry_from_envelope(
             })?;
     let candidates = carried.into_iter().chain(extra.iter().map(Verifier::from));
     // Parsed above, so it is text.
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    dsse::entry(text, candidates.map(Ok), Unused::Skipped)
+    let text = String::from_utf8_lossy(bytes);
+    dsse::entry(text, candidates.map(Ok), Unused::Skipped, keep)
 }
 
 /// The entry of a bundle: by its certificate, or if it names a key only, by one of `extra`.
