@@ -5,7 +5,7 @@
 //! makes an answer wrong. Nothing is ever left out in silence: whatever goes past one of the [`limits`] is refused.
 //!
 //! As the real server (v0.10.0) does it: a query that is no GraphQL, or not of this schema, has status 422; a query that
-//! can not be answered has 200 and `errors`. Texts compare exactly. Empty lists in a filter say nothing, and an empty
+//! can not be answered has 200 and `errors`, and no data then. Texts compare exactly. Empty lists in a filter say nothing, and an empty
 //! filter inside of another is an error.
 //!
 //! What the schema leaves out of the real one: `node`, `nodes`, all ids but `Dsse.id` (which is the gitoid), the way back
