@@ -10,7 +10,9 @@
 //!
 //! What the schema leaves out of the real one: `node`, `nodes`, all ids but `Dsse.id` (which is the gitoid), the way back
 //! from a thing to what it belongs to (`Subject.statement` apart), and of the conditions on texts all but
-//! `x`, `xNEQ`, `xIn` and `xNotIn`.
+//! `x`, `xNEQ`, `xIn` and `xNotIn`. Lists have one order, that of the catalogue, and no `orderBy`; lists of subjects are
+//! paged with `first` and `after` alone. A list that is longer than a page is refused to whoever asks for its edges with
+//! neither `first` nor `pageInfo`, for it would be taken for all there is.
 
 mod answer_bound;
 mod catalogue;
