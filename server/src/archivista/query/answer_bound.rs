@@ -36,7 +36,7 @@ impl Extension for AnswerBound {
         };
         let name = info.alias.unwrap_or(info.name).len();
         if !session.answer(name + FIELD_BYTES) {
-            return Ok(None);
+            return Ok(Some(Value::Null));
         }
         let value = next.run(ctx, info).await?;
         if let Some(Value::String(text)) = &value {

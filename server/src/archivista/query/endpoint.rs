@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::ExecutableDocument;
-use async_graphql::{ErrorExtensionValues, Request, ServerError, Value as GraphValue, Variables};
+use async_graphql::{ErrorExtensionValues, Request, ServerError, Variables};
 use axum::extract::Query;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri, header};
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::catalogue::Catalogue;
+use super::error::QueryError;
 use super::limits::{MAX_ANSWER_BYTES, MAX_REQUEST_BYTES};
 use super::schema::{self, Schema};
 use super::session::Session;
@@ -127,12 +128,15 @@ impl Endpoint {
             );
             return refused(StatusCode::OK, vec![ServerError::new(message, None)]);
         }
-        // Only what was resolved has a path.
-        let mistaken = answer.errors.iter().any(|error| error.path.is_empty());
-        if mistaken && answer.data == GraphValue::Null {
+        if answer.errors.is_empty() {
+            return sent(StatusCode::OK, &answer);
+        }
+        // What the schema itself does not take, in the query or in its variables, has no error of ours as its source.
+        let is_mistake = |error: &ServerError| error.source::<QueryError>().is_none();
+        if answer.errors.iter().any(is_mistake) {
             return invalid(answer.errors, VALIDATION_FAILED);
         }
-        sent(StatusCode::OK, &answer)
+        refused(StatusCode::OK, answer.errors)
     }
 }
 

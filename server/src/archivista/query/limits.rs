@@ -11,7 +11,7 @@
 //! | filters in one another | 16 | the deepest recorded filter has 4 |
 //! | documents on a page | 1,000 | a page is held in memory |
 //! | documents looked at for one request | 10,000 | each is parsed: about a second of work |
-//! | conditions tested for one request | 50 million | filters that ask a document's subjects about its subjects multiply |
+//! | conditions tested for one request | 10 million | filters that ask a document's subjects about its subjects multiply |
 //! | bytes of documents held for one request | 64 MiB | what memory a request may take |
 //! | bytes of an answer | 16 MiB | aliases repeat what is held |
 //!
@@ -38,7 +38,7 @@ pub const MAX_PAGE: usize = 1000;
 /// Documents looked at for one request.
 pub const MAX_SCANNED: usize = 10_000;
 /// Conditions tested for one request.
-pub const MAX_STEPS: u64 = 50_000_000;
+pub const MAX_STEPS: u64 = 10_000_000;
 /// Bytes of documents that one request holds.
 pub const MAX_HELD_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of an answer, about: the texts in it, and a little for each field.

@@ -116,9 +116,11 @@ pub(super) async fn envelopes(
             window.pass(&seen.cursor);
             if let Some(document) = seen.found {
                 total += 1;
-                session.hold(document.weight())?;
-                if let Some(off) = window.push(document) {
-                    session.let_go(off.weight());
+                if wants.page() {
+                    session.hold(document.weight())?;
+                    if let Some(off) = window.push(document) {
+                        session.let_go(off.weight());
+                    }
                 }
             }
             window.passed(&seen.cursor);
@@ -157,6 +159,7 @@ pub(super) async fn subjects(
     let start = start.and_then(|after| after.behind.clone());
     let mut behind = start.clone();
     let mut list = Subjects {
+        wanted: wants.page(),
         window: Window::over_all(paging),
         total: 0,
     };
@@ -192,6 +195,7 @@ pub(super) fn subjects_of(
         return Err(QueryError::Steps);
     }
     let mut list = Subjects {
+        wanted: wants.page(),
         window: Window::over_all(paging),
         total: 0,
     };
@@ -213,6 +217,8 @@ fn matching(
 }
 
 struct Subjects {
+    /// Whether there is to be a page.
+    wanted: bool,
     window: Window<SubjectCursor, SubjectAt>,
     total: u64,
 }
@@ -237,7 +243,7 @@ impl Subjects {
             let cursor = subject.cursor();
             if matches {
                 self.total += 1;
-                kept |= self.window.push(subject).is_none();
+                kept |= self.wanted && self.window.push(subject).is_none();
             }
             self.window.passed(&cursor);
         }
