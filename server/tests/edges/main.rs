@@ -11,7 +11,9 @@
 
 mod admin;
 mod archivista;
+mod archivista_memory;
 mod archivista_promotion;
+mod archivista_query;
 mod archivista_support;
 mod commands;
 mod export;
