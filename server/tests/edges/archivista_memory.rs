@@ -1,4 +1,4 @@
-//! How much memory large envelopes take: the body once, and beside it the payload while its subjects are read.
+//! How much memory large envelopes take: an upload's body once, and beside it the payload while its subjects are read.
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -62,14 +62,15 @@ async fn a_large_upload_is_in_memory_once() {
     server.stop();
 }
 
-/// Rekor's door gets the envelope as a text in JSON, and so in another form than it is kept in.
+/// Rekor's door gets the envelope as a text in JSON, and so in another form than it is kept in; while that text is read, the
+/// parser has it once more, in a buffer that doubles as it grows.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_entry_of_rekor_is_in_memory_as_sent_and_as_kept() {
+async fn a_large_entry_of_rekor_is_in_memory_as_sent_as_read_and_as_kept() {
     use base64::Engine as _;
     let key = Key::new(3);
     let (server, _folder) = child(&key).await;
     let before = server.peak_memory_kib() * 1024;
-    let (envelope, payload) = large(&key, 29 * MIB);
+    let (envelope, _) = large(&key, 29 * MIB);
     let verifier = base64::engine::general_purpose::STANDARD.encode(key.pem());
     let text = std::str::from_utf8(&envelope).unwrap();
     let body = json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": {"envelope": text, "verifiers": [verifier]}}});
@@ -81,10 +82,6 @@ async fn a_large_entry_of_rekor_is_in_memory_as_sent_and_as_kept() {
     );
     let taken = server.peak_memory_kib() * 1024 - before;
     println!("30 MiB dsse entry: {} MiB more", taken / MIB);
-    assert!(
-        taken < 2 * sent + payload.len() as u64 + 32 * MIB,
-        "{} MiB",
-        taken / MIB
-    );
+    assert!(taken < 4 * sent + 32 * MIB, "{} MiB", taken / MIB);
     server.stop();
 }
