@@ -216,7 +216,10 @@ async fn held_envelope(api: &Api, hash: Hash, unverified: bool) -> Answer {
         );
         return Err(Reject::new(RejectKind::NotFound, message).into());
     }
-    archivista::send(api, api.app.archivista().read_unverified(hash)).await
+    let mut response = archivista::send(api, api.app.archivista().read_unverified(hash)).await?;
+    let octets = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, octets);
+    Ok(response)
 }
 
 async fn openapi(uri: Uri) -> Answer {

@@ -11,6 +11,7 @@
 
 mod admin;
 mod archivista;
+mod archivista_keys;
 mod archivista_memory;
 mod archivista_promotion;
 mod archivista_query;
