@@ -17,19 +17,27 @@ use super::{Archivista, leaf, store_fault};
 use crate::log::{LogHandle, following};
 use crate::service::blocking;
 
-/// The time between two looks at the clock, and between tries of what failed.
+/// The time between two looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
+/// The time between two tries of what failed: each reads the envelope again.
+const RETRY: Duration = Duration::from_secs(5);
 /// Entries that are read at once.
 const CHUNK: usize = 256;
 
 /// Works until the service closes.
 pub(super) async fn run(archivista: &Arc<Archivista>) {
     let service = &archivista.service;
-    let mut failed = Vec::new();
+    let (mut failed, mut retry_at) = (Vec::new(), Duration::ZERO);
     while !service.closing().is_cancelled() {
         let mut added = service.logs_added();
         // Before they are read, so that no size between is missed.
         let mut sizes: Vec<_> = archivista.logs().iter().map(|log| log.watch()).collect();
+        let now = service.clock().monotonic();
+        if now >= retry_at {
+            retry_at = now + RETRY;
+            let again = failed.drain(..);
+            again.for_each(|gitoid| archivista.registry.look_up(gitoid, None));
+        }
         let worked = archivista.work(&mut failed).await;
         if worked {
             continue;
@@ -40,9 +48,7 @@ pub(super) async fn run(archivista: &Arc<Archivista>) {
             () = archivista.registry.changed() => {}
             () = grown(&mut sizes), if !idle => {}
             _ = added.changed(), if !idle => {}
-            () = tokio::time::sleep(TICK), if !idle => {
-                failed.drain(..).for_each(|gitoid| archivista.registry.look_up(gitoid, None));
-            }
+            () = tokio::time::sleep(TICK), if !idle => {}
         }
     }
 }
