@@ -22,6 +22,8 @@ use treering_tlog::note::VerifierKey;
 pub(crate) use change::foreign_origin;
 pub use change::{Change, ChangeDone, NewLog};
 
+use crate::archivista::Archivista;
+use crate::archivista::keys::KnownKeys;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::keys;
@@ -117,6 +119,9 @@ pub enum AppError {
     /// The file of other services.
     #[error("{0}")]
     Services(String),
+    /// A key of the settings.
+    #[error("{0}")]
+    Archivista(String),
     /// The policy of the witnesses.
     #[error(transparent)]
     Witness(#[from] SetupError),
@@ -131,6 +136,7 @@ pub struct App {
     config: Mutex<Config>,
     limits: Limits,
     service: Arc<Service>,
+    archivista: Arc<Archivista>,
     store: Arc<dyn Store>,
     services: Services,
     trust: ArcSwap<Trust>,
@@ -154,6 +160,7 @@ impl App {
     ) -> Result<Arc<Self>, AppError> {
         let directory = open_directory(root)?;
         let services = Services::load(root).map_err(AppError::Services)?;
+        let known = KnownKeys::load(root, &config.archivista.keys).map_err(AppError::Archivista)?;
         let options = RocksOptions {
             reserve_bytes: config.limits.disk_reserve_bytes,
             block_cache_bytes: config.storage.block_cache_bytes,
@@ -175,11 +182,13 @@ impl App {
             free_disk: free_disk(root),
             verify_workers: config.storage.verify_workers,
         })?;
+        let archivista = Archivista::open(Arc::clone(&service), config.archivista.clone(), known)?;
         let app = Self {
             directory,
             limits: config.limits.clone(),
             config: Mutex::new(config),
             service,
+            archivista,
             store,
             services,
             trust: ArcSwap::from_pointee(Trust::new(&[], "", &Services::default())),
@@ -223,6 +232,11 @@ impl App {
             self.service.begin_witnessing(setup)?;
         }
         Ok(())
+    }
+
+    /// Has envelopes that are held promoted and expired. On a thread of the runtime.
+    pub fn begin_archivista(&self) {
+        self.archivista.begin();
     }
 
     /// Refuses a database that lacks a log whose vkey was published: its key would begin a second tree.
@@ -350,6 +364,12 @@ impl App {
         &self.service
     }
 
+    /// Uploads and what is held.
+    #[must_use]
+    pub fn archivista(&self) -> &Arc<Archivista> {
+        &self.archivista
+    }
+
     /// The files for clients as they stand.
     #[must_use]
     pub fn trust(&self) -> Arc<Trust> {
@@ -411,6 +431,7 @@ impl App {
     #[must_use]
     pub fn stop(&self, limit: Duration) -> bool {
         self.close_streams();
+        self.archivista.wait(limit);
         self.service.stop(limit)
     }
 }

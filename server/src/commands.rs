@@ -64,6 +64,7 @@ impl From<AppError> for Failure {
             | AppError::NoLog { .. }
             | AppError::ForeignOrigin { .. }
             | AppError::Services(_)
+            | AppError::Archivista(_)
             | AppError::Witness(_) => Exit::Usage,
             AppError::Refused(reject) => return reject.clone().into(),
             AppError::LostDatabase { .. }

@@ -4,6 +4,7 @@
 //! be given by an environment variable instead: `TREERING_SERVER_` and the field's path in capitals with `_` for the dots.
 //! Reading reports every mistake at once; a field that does not exist is one of them.
 
+mod archivista;
 mod fields;
 mod reader;
 mod url;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use treering_api::log::LogName;
 use treering_rekor::v2::KeyDetailsPolicy;
 
+pub use archivista::{ArchivistaConfig, KeyFile, MAX_KEYS, UnknownKeys};
 pub use fields::{FIELDS, Field, commented};
 pub use reader::{ConfigError, File};
 pub use url::ServerUrl;
@@ -53,6 +55,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// Who cosigns the checkpoints.
     pub witness: WitnessConfig,
+    /// Archivista's door.
+    pub archivista: ArchivistaConfig,
     /// What is told to operators.
     pub telemetry: TelemetryConfig,
 }
@@ -145,6 +149,7 @@ impl Config {
             http: HttpLimits::read(&mut reader),
             storage: StorageConfig::read(&mut reader),
             witness: WitnessConfig::read(&mut reader),
+            archivista: ArchivistaConfig::read(&mut reader),
             telemetry: TelemetryConfig::read(&mut reader),
             url: url.unwrap_or_default(),
         };

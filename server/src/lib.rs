@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod api;
 pub mod app;
+pub mod archivista;
 pub mod audit;
 pub mod cli;
 pub mod clock;

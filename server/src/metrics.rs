@@ -4,6 +4,7 @@
 //!
 //! `README.md` explains each metric; a test compares the two lists.
 
+mod archivista;
 mod make;
 pub mod otlp;
 mod rekor_v2;
@@ -22,6 +23,7 @@ use prometheus::{
 use treering_api::log::LogName;
 use treering_api::reject::RejectKind;
 
+pub use archivista::{ArchivistaMetrics, UploadOutcome};
 pub use rekor_v2::RekorV2Metrics;
 pub use route::{Route, StatusClass};
 use witness::PerWitness;
@@ -36,6 +38,7 @@ pub struct Metrics {
     doors: Doors,
     work: Work,
     rekor_v2: RekorV2Metrics,
+    archivista: ArchivistaMetrics,
     per_log: PerLog,
     per_witness: PerWitness,
     logs: RwLock<BTreeMap<String, LogMetrics>>,
@@ -130,6 +133,7 @@ impl Metrics {
             doors: Doors::new(&registry),
             work: Work::new(&registry),
             rekor_v2: RekorV2Metrics::new(&registry),
+            archivista: ArchivistaMetrics::new(&registry),
             per_log: PerLog::new(&registry),
             per_witness: PerWitness::new(&registry),
             logs: RwLock::default(),
@@ -154,6 +158,12 @@ impl Metrics {
     #[must_use]
     pub const fn rekor_v2(&self) -> &RekorV2Metrics {
         &self.rekor_v2
+    }
+
+    /// What Archivista's door counts.
+    #[must_use]
+    pub const fn archivista(&self) -> &ArchivistaMetrics {
+        &self.archivista
     }
 
     /// The handles of a witness of a log; its series start at zero with the first call.

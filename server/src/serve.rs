@@ -61,6 +61,7 @@ impl Server {
         let guard = app
             .check_has_log()
             .and_then(|()| app.begin_witnessing())
+            .map(|()| app.begin_archivista())
             .and_then(|()| write_run_file(&run, dir));
         let guard = match guard {
             Ok(guard) => guard,

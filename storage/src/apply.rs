@@ -1,8 +1,11 @@
 //! From a record to the rows of the view. Commit, recovery, followers, reindexing and fsck all come through here.
 
+use std::collections::BTreeMap;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use treering_tlog::{Growth, Hash, LeafIndex};
 
+use crate::documents::{Attached, DocumentsError, Gitoid};
 use crate::record::RecordEntry;
 use crate::term::{TERMS_MAX, Term, TermsError};
 use crate::{Edge, LogId, Record, StoreError};
@@ -15,6 +18,8 @@ pub struct Rows {
     /// What the entries can be found by, sorted and each once. Empty until [`Staged::with_terms`]: only who knows the
     /// dialect can tell the terms of a leaf.
     pub terms: Vec<(Term, LeafIndex)>,
+    /// The documents that the entries' own envelopes are, by entry. Empty until [`Staged::with_documents`].
+    pub documents: Vec<Attached>,
 }
 
 /// A record together with all that follows from it, ready to be committed. Only [`stage`] and [`restage`] make one.
@@ -58,6 +63,46 @@ impl Staged {
         rows.sort_unstable();
         rows.dedup();
         Ok(self)
+    }
+
+    /// The same with these gitoids of its entries' own envelopes, instead of those it had: rows of the record's own
+    /// write. What is held under one of them is held no longer after that write. They are not part of the record:
+    /// what a journal gives back has none.
+    ///
+    /// # Errors
+    /// [`DocumentsError`]: one of an entry that is not in the record or has no envelope, or two of one entry.
+    pub fn with_documents(
+        mut self,
+        documents: impl IntoIterator<Item = (Gitoid, LeafIndex)>,
+    ) -> Result<Self, DocumentsError> {
+        let mut rows = BTreeMap::new();
+        for (gitoid, index) in documents {
+            let attached = self.record.document(gitoid, index)?;
+            let first = *rows.entry(index).or_insert(attached);
+            if first != attached {
+                return Err(DocumentsError::Second { index });
+            }
+        }
+        self.rows.documents = rows.into_values().collect();
+        Ok(self)
+    }
+}
+
+impl Record {
+    /// The document that the envelope of one of its entries is.
+    fn document(&self, gitoid: Gitoid, index: LeafIndex) -> Result<Attached, DocumentsError> {
+        let (first, size) = (self.first, self.size());
+        let at = index.get().checked_sub(first.get());
+        let entry = at.and_then(|at| self.entries.get(usize::try_from(at).ok()?));
+        let entry = entry.ok_or(DocumentsError::Outside { index, first, size })?;
+        let envelope = entry.envelope.as_ref();
+        let envelope = envelope.ok_or(DocumentsError::NoEnvelope { index })?;
+        Ok(Attached {
+            gitoid,
+            envelope_sha256: envelope.sha256(),
+            log: self.log,
+            index,
+        })
     }
 }
 
@@ -129,6 +174,7 @@ fn tile_bytes(hashes: &[Hash]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::EnvelopeRef;
 
     fn at(index: u64) -> LeafIndex {
         LeafIndex::new(index).unwrap()
@@ -155,6 +201,43 @@ mod tests {
         assert_eq!(staged.rows.terms, [(a, at(3)), (a, at(4)), (b, at(3))]);
         let again = Record::decode(&staged.record.encode()).unwrap();
         assert_eq!(again, staged.record, "terms are not part of it");
+    }
+
+    #[test]
+    fn documents_are_of_the_own_entries_that_have_an_envelope() {
+        let body = EnvelopeRef::inline(Bytes::from_static(b"envelope"));
+        let entry = |leaf, envelope| RecordEntry::new(Bytes::from_static(leaf), envelope);
+        let entries = vec![
+            entry(b"a", Some(body.clone())),
+            entry(b"b", None),
+            entry(b"c", Some(body.clone())),
+        ];
+        let staged = stage(&staged().edge, LogId(7), 0, entries);
+        let [one, two] = [b"1", b"2"].map(|bytes| Gitoid::of(bytes));
+        let with = |given: &[_]| staged.clone().with_documents(given.iter().copied());
+        let row = |gitoid, index| Attached {
+            gitoid,
+            envelope_sha256: body.sha256(),
+            log: LogId(7),
+            index,
+        };
+        let rows = |given: &[_]| with(given).map(|staged| staged.rows.documents);
+        let given = [(one, at(7)), (one, at(5)), (one, at(7))];
+        assert_eq!(rows(&given), Ok(vec![row(one, at(5)), row(one, at(7))]));
+        let again = with(&given).and_then(|staged| staged.with_documents([(two, at(7))]));
+        assert_eq!(
+            again.map(|staged| staged.rows.documents),
+            Ok(vec![row(two, at(7))])
+        );
+        let (first, size) = (at(5), at(8).as_size_before());
+        for index in [at(4), at(8)] {
+            let error = DocumentsError::Outside { index, first, size };
+            assert_eq!(rows(&[(one, index)]), Err(error));
+        }
+        let error = DocumentsError::NoEnvelope { index: at(6) };
+        assert_eq!(rows(&[(one, at(6))]), Err(error));
+        let error = DocumentsError::Second { index: at(5) };
+        assert_eq!(rows(&[(one, at(5)), (two, at(5))]), Err(error));
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! The contract of [`Journal`](crate::Journal) and [`View`](crate::View), executable. Every backend and every
+//! The contract of [`Journal`](crate::Journal), [`View`](crate::View) and [`Documents`](crate::Documents), executable. Every backend and every
 //! decorator passes it; a check that fails panics and says what it expected.
 
 mod checks;
+mod documents;
 mod model;
 mod races;
 mod terms;
@@ -97,6 +98,25 @@ const CHECKS: &[(&str, Check)] = &[
     ("the first timestamp stays", timestamps::first_stays),
     ("timestamps that are refused", timestamps::refused),
     ("many timestamps", timestamps::many),
+    ("documents that are held", documents::holds),
+    ("many documents", documents::many),
+    ("documents that are attached", documents::attaches),
+    ("documents of several entries", documents::first_entry_stays),
+    ("a record releases documents", documents::commit_releases),
+    (
+        "documents of a refused record",
+        documents::refused_record_releases_nothing,
+    ),
+    ("a race of holders", documents::races::holders),
+    (
+        "a race of holders and attachers",
+        documents::races::holders_and_attachers,
+    ),
+    (
+        "a race of attachers and expiry",
+        documents::races::attachers_and_expiry,
+    ),
+    ("readers of documents", documents::races::readers),
     ("a race of writers", races::writers),
     ("a race of events", races::events),
     ("a race of timestamps", races::timestamps),

@@ -4,6 +4,7 @@
 //! DIR/FORMAT       "treering 1\n"; written last, so a folder without it was never finished
 //! DIR/db/          RocksDB
 //! DIR/envelopes/   large envelopes, one file each        DIR/spool/    those that are still arriving
+//! DIR/held/        large bodies of documents that are held
 //! DIR/published/   the newest published checkpoint of each log
 //! DIR/keys/        signing keys; nobody but the owner can enter
 //! ```
@@ -48,6 +49,7 @@ impl Directory {
             &directory.db(),
             &envelopes(root),
             &spool(root),
+            &held(root),
             &directory.published(),
         ] {
             create_folder(folder)?;
@@ -110,6 +112,12 @@ impl Directory {
         spool(&self.root)
     }
 
+    /// The large bodies of documents that are held.
+    #[must_use]
+    pub fn held(&self) -> PathBuf {
+        held(&self.root)
+    }
+
     /// What was published last.
     #[must_use]
     pub fn published(&self) -> PathBuf {
@@ -140,6 +148,11 @@ pub(crate) fn envelopes(root: &Path) -> PathBuf {
 /// The spool below a data directory.
 pub(crate) fn spool(root: &Path) -> PathBuf {
     root.join("spool")
+}
+
+/// The held bodies below a data directory.
+pub(crate) fn held(root: &Path) -> PathBuf {
+    root.join("held")
 }
 
 /// Creates a folder of ours if it is not there, durably: also if it is there because somebody else has just created it

@@ -4,6 +4,7 @@
 //! DIR/spool/<n>             being written, or given up: removed at the next start
 //! DIR/spool/.lock           held while an `EnvelopeFiles` is open
 //! DIR/envelopes/ab/<hex>.zst   durable; a 16-byte skippable zstd frame with the length of the body, then the body
+//! DIR/held/ab/<hex>.zst        the same, of a document that is held
 //! ```
 //!
 //! A body whose entry is refused after `finish`, and a crash between the two, leave a file that no record names. It
@@ -11,6 +12,7 @@
 //! one too: who may serve only what is logged starts from an entry, whose [`EntryRow`](crate::EntryRow) names its
 //! envelope.
 
+mod held;
 mod spool;
 
 use std::fs::{self, File};
@@ -31,10 +33,11 @@ pub use spool::{Spool, SpoolError};
 /// batch, which the byte cap of the batch prevents; one file for each small one would be an fsync each.
 pub const INLINE_MAX: usize = 256 * 1024;
 
-/// The folders `envelopes/` and `spool/` of a data directory.
+/// The folders `envelopes/`, `held/` and `spool/` of a data directory.
 #[derive(Debug)]
 pub struct EnvelopeFiles {
     envelopes: PathBuf,
+    held: PathBuf,
     spool: PathBuf,
     reserve: u64,
     next: AtomicU64,
@@ -50,7 +53,7 @@ impl EnvelopeFiles {
     /// `Refused` if another `EnvelopeFiles` has them open, here or in another process; `Unavailable`.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let mut files = Self::reader(dir);
-        for folder in [&files.envelopes, &files.spool] {
+        for folder in [&files.envelopes, &files.held, &files.spool] {
             directory::create_folder(folder)?;
         }
         files.lock = Some(lock(&files.spool.join(".lock"))?);
@@ -66,6 +69,7 @@ impl EnvelopeFiles {
         let (envelopes, spool) = (directory::envelopes(dir), directory::spool(dir));
         Self {
             envelopes,
+            held: directory::held(dir),
             spool,
             reserve: 0,
             next: AtomicU64::new(0),
@@ -105,7 +109,8 @@ impl EnvelopeFiles {
         }
         directory::check_free(&self.spool, self.reserve)?;
         let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
-        Spool::create(self.spool.join(name), self.envelopes.clone(), max)
+        let targets = [&self.envelopes, &self.held].map(Clone::clone);
+        Spool::create(self.spool.join(name), targets, max)
     }
 
     /// Where the envelope with this address is, or would be.
@@ -114,12 +119,12 @@ impl EnvelopeFiles {
         path_in(&self.envelopes, sha256)
     }
 
-    /// The bytes that all envelope files take.
+    /// The bytes that all envelope files take, held ones included.
     ///
     /// # Errors
     /// `Unavailable`.
     pub fn size_on_disk(&self) -> Result<u64, StoreError> {
-        directory::bytes_below(&self.envelopes)
+        Ok(directory::bytes_below(&self.envelopes)? + directory::bytes_below(&self.held)?)
     }
 
     /// The bytes of an envelope, checked against their hash; `None` if there is no such file. Whether a record names it
@@ -128,28 +133,32 @@ impl EnvelopeFiles {
     /// # Errors
     /// `Corrupt` if they do not hash to their address; `Unavailable`.
     pub fn read(&self, sha256: Hash) -> Result<Option<Bytes>, StoreError> {
-        let path = self.path(sha256);
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::unavailable(path.display(), error)),
-        };
-        let corrupt = |found: String| {
-            StoreError::corrupt(path.display(), format_args!("a body of {sha256}"), found)
-        };
-        let body = read_body(&mut file).map_err(|error| corrupt(error.to_string()))?;
-        let found = Hash::of(&body);
-        if found != sha256 {
-            return Err(corrupt(format!("one of {found}")));
-        }
-        Ok(Some(body.into()))
+        read_checked(&self.path(sha256), sha256)
     }
 }
 
-fn path_in(envelopes: &Path, sha256: Hash) -> PathBuf {
+/// The body in a file, which has to hash to `sha256`; `None` if there is no such file.
+fn read_checked(path: &Path, sha256: Hash) -> Result<Option<Bytes>, StoreError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::unavailable(path.display(), error)),
+    };
+    let corrupt = |found: String| {
+        StoreError::corrupt(path.display(), format_args!("a body of {sha256}"), found)
+    };
+    let body = read_body(&mut file).map_err(|error| corrupt(error.to_string()))?;
+    let found = Hash::of(&body);
+    if found != sha256 {
+        return Err(corrupt(format!("one of {found}")));
+    }
+    Ok(Some(body.into()))
+}
+
+fn path_in(folder: &Path, sha256: Hash) -> PathBuf {
     let hex = sha256.to_hex();
     let shelf = hex.get(..2).unwrap_or_default();
-    envelopes.join(shelf).join(format!("{hex}.zst"))
+    folder.join(shelf).join(format!("{hex}.zst"))
 }
 
 /// The body, in one allocation of the length that the head names.

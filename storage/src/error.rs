@@ -86,6 +86,7 @@ impl StoreError {
 /// |---|---|---|
 /// | `Full` | no | refuses the batch and may go on, once there is room |
 /// | `Conflict` | no | stops: somebody else writes to this log, or its own state is wrong |
+/// | `Missing` | no | may go on; the same call succeeds once it is there |
 /// | `Unknown` | perhaps | stops: only opening the store again shows what is there |
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
@@ -107,6 +108,13 @@ pub enum CommitError {
         /// Bytes that must stay free.
         reserve: u64,
     },
+    /// What a document needs is not there: its body, or the entry that it belongs to. Only
+    /// [`Documents`](crate::Documents) says so.
+    #[error("{what} is missing: nothing was written")]
+    Missing {
+        /// What was looked for.
+        what: String,
+    },
     /// The record may be durable or lost. From now on this store refuses every commit.
     #[error("the commit failed and may or may not have landed: {source}")]
     Unknown {
@@ -120,7 +128,7 @@ impl CommitError {
     #[must_use]
     pub const fn nothing_landed(&self) -> bool {
         match self {
-            Self::Conflict { .. } | Self::Full { .. } => true,
+            Self::Conflict { .. } | Self::Full { .. } | Self::Missing { .. } => true,
             Self::Unknown { .. } => false,
         }
     }
@@ -130,7 +138,7 @@ impl CommitError {
     pub const fn is_final(&self) -> bool {
         match self {
             Self::Conflict { .. } | Self::Unknown { .. } => true,
-            Self::Full { .. } => false,
+            Self::Full { .. } | Self::Missing { .. } => false,
         }
     }
 

@@ -5,9 +5,10 @@ use parking_lot::Mutex;
 use bytes::Bytes;
 use treering_tlog::{Hash, LeafIndex};
 
+use crate::record::EnvelopeRef;
 use crate::{
-    BatchRow, CommitError, EntryRow, Event, Head, Journal, LogId, Order, Record, Staged, Store,
-    StoreError, Term, View,
+    Attached, BatchRow, CommitError, Document, Documents, EntryRow, Event, Gitoid, Head, Held,
+    Journal, LogId, Order, Record, Staged, Store, StoreError, Term, View,
 };
 
 /// How a commit fails.
@@ -39,6 +40,7 @@ pub struct Faulty<S> {
 struct State {
     commit: Plan,
     event: Plan,
+    document: Plan,
     reads_fail: bool,
     late_rows_fail: bool,
     counts: Counts,
@@ -63,6 +65,8 @@ pub struct Counts {
     pub commits: u64,
     /// Calls of `append_event`.
     pub events: u64,
+    /// Calls of `hold`, `attach` and `expire`.
+    pub documents: u64,
     /// Calls of everything else but `apply` and what [`Faulty::fail_late_rows`] fails.
     pub reads: u64,
 }
@@ -96,6 +100,16 @@ impl<S: Store> Faulty<S> {
         self.state.lock().event.once = Some(fault);
     }
 
+    /// The next `hold`, `attach` or `expire` fails this way; those after it don't.
+    pub fn fail_document(&self, fault: Fault) {
+        self.state.lock().document.once = Some(fault);
+    }
+
+    /// Every `hold`, `attach` and `expire` from now on fails this way.
+    pub fn fail_documents(&self, fault: Fault) {
+        self.state.lock().document.always = Some(fault);
+    }
+
     /// Whether reads are `Unavailable` from now on.
     pub fn fail_reads(&self, fail: bool) {
         self.state.lock().reads_fail = fail;
@@ -120,18 +134,25 @@ impl<S: Store> Faulty<S> {
         self.state.lock().counts
     }
 
-    fn write(
+    fn write<T>(
         fault: Option<Fault>,
-        inner: impl FnOnce() -> Result<(), CommitError>,
-    ) -> Result<(), CommitError> {
+        inner: impl FnOnce() -> Result<T, CommitError>,
+    ) -> Result<T, CommitError> {
         match fault {
             None => inner(),
             Some(Fault::Full) => Err(FULL),
             Some(Fault::Lost) => Err(CommitError::unknown("injected", "failed and lost")),
             Some(Fault::Kept) => {
-                inner().and(Err(CommitError::unknown("injected", "failed but kept")))
+                inner().and_then(|_| Err(CommitError::unknown("injected", "failed but kept")))
             }
         }
+    }
+
+    /// The fault of the next change to documents.
+    fn document_fault(&self) -> Option<Fault> {
+        let mut state = self.state.lock();
+        state.counts.documents += 1;
+        state.document.next()
     }
 
     /// The inner store, unless reads are to fail.
@@ -258,5 +279,36 @@ impl<S: Store> View for Faulty<S> {
 
     fn flush(&self) -> Result<(), StoreError> {
         self.late_rows()?.flush()
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> Documents for Faulty<S> {
+    fn hold(&self, held: &Held, body: &EnvelopeRef) -> Result<(), CommitError> {
+        Self::write(self.document_fault(), || self.inner.hold(held, body))
+    }
+
+    fn attach(&self, attached: &Attached, body: Option<&EnvelopeRef>) -> Result<(), CommitError> {
+        Self::write(self.document_fault(), || self.inner.attach(attached, body))
+    }
+
+    fn expire(&self, gitoid: Gitoid) -> Result<bool, CommitError> {
+        Self::write(self.document_fault(), || self.inner.expire(gitoid))
+    }
+
+    fn held(&self) -> Result<Vec<Held>, StoreError> {
+        self.read()?.held()
+    }
+
+    fn document(&self, gitoid: Gitoid) -> Result<Option<Document>, StoreError> {
+        self.read()?.document(gitoid)
+    }
+
+    fn attachments(&self, log: LogId, index: LeafIndex) -> Result<Vec<Attached>, StoreError> {
+        self.read()?.attachments(log, index)
+    }
+
+    fn held_body(&self, gitoid: Gitoid) -> Result<Option<Bytes>, StoreError> {
+        self.read()?.held_body(gitoid)
     }
 }

@@ -4,7 +4,7 @@
 
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
-use crate::{BatchRow, Head, LogId, StoreError, Term};
+use crate::{BatchRow, Gitoid, Head, LogId, StoreError, Term};
 
 /// Column family: log -> [`Head`].
 pub const HEADS: &str = "heads";
@@ -25,13 +25,37 @@ pub const TERMS: &str = "terms";
 /// Column family: log, index -> the signed entry timestamp that is given out.
 pub const TIMESTAMPS: &str = "timestamps";
 
+/// Column family: gitoid -> the entry that it was attached to first.
+pub const DOCUMENTS: &str = "documents";
+/// Column family: log, index, gitoid -> SHA-256 of the envelope.
+pub const ATTACHMENTS: &str = "attachments";
+/// Column family: gitoid -> a document that is held.
+pub const HELD: &str = "held";
+/// Column family: gitoid -> the body of a document that is held.
+pub const HELD_BODIES: &str = "held_bodies";
+
 /// All column families, in the order in which they are opened.
-pub const ALL: [&str; 9] = [
-    HEADS, EVENTS, BATCHES, ENTRIES, ENVELOPES, DEDUP, TILES, TERMS, TIMESTAMPS,
+pub const ALL: [&str; 13] = [
+    HEADS,
+    EVENTS,
+    BATCHES,
+    ENTRIES,
+    ENVELOPES,
+    DEDUP,
+    TILES,
+    TERMS,
+    TIMESTAMPS,
+    DOCUMENTS,
+    ATTACHMENTS,
+    HELD,
+    HELD_BODIES,
 ];
 
 /// Those that a database of an earlier version lacks until it is opened for writing.
-pub const LATER: [&str; 2] = [TERMS, TIMESTAMPS];
+pub const LATER: [&str; 6] = [TERMS, TIMESTAMPS, DOCUMENTS, ATTACHMENTS, HELD, HELD_BODIES];
+
+/// Those whose rows can be written past the write-ahead log, and are durable after a flush.
+pub const LATE: [&str; 2] = [TERMS, TIMESTAMPS];
 
 /// Key of a row of [`HEADS`].
 #[must_use]
@@ -119,6 +143,43 @@ pub fn parse_term(key: &[u8]) -> Result<(Term, LogId, LeafIndex), StoreError> {
     });
     parsed.ok_or_else(|| {
         StoreError::corrupt("key of a term", "term, log and index", hex::encode(key))
+    })
+}
+
+/// Key of a row of [`DOCUMENTS`], [`HELD`] and [`HELD_BODIES`].
+#[must_use]
+pub fn gitoid(gitoid: &Gitoid) -> &[u8] {
+    gitoid.as_hash().as_bytes()
+}
+
+/// The gitoid of a key of [`DOCUMENTS`], [`HELD`] or [`HELD_BODIES`].
+///
+/// # Errors
+/// `Corrupt` if it is not 32 bytes.
+pub fn parse_gitoid(key: &[u8]) -> Result<Gitoid, StoreError> {
+    let hash = Hash::try_from(key);
+    hash.map(Gitoid::from_hash)
+        .map_err(|_| StoreError::corrupt("key of a document", "a gitoid", hex::encode(key)))
+}
+
+/// Key of a row of [`ATTACHMENTS`].
+#[must_use]
+pub fn attachment(log: LogId, index: LeafIndex, gitoid: &Gitoid) -> [u8; 44] {
+    join(&indexed(log, index), gitoid.as_hash().as_bytes())
+}
+
+/// The parts of a key of [`ATTACHMENTS`].
+///
+/// # Errors
+/// `Corrupt` if it is not 44 bytes, or does not begin with an index.
+pub fn parse_attachment(key: &[u8]) -> Result<(LogId, LeafIndex, Gitoid), StoreError> {
+    let parsed = key.split_first_chunk::<12>().and_then(|(entry, rest)| {
+        let (log, index) = parse_indexed(entry).ok()?;
+        Some((log, index, parse_gitoid(rest).ok()?))
+    });
+    parsed.ok_or_else(|| {
+        let found = hex::encode(key);
+        StoreError::corrupt("key of an attachment", "log, index and gitoid", found)
     })
 }
 

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod contract;
 mod derived;
 pub mod directory;
+pub mod documents;
 pub mod edge;
 pub mod envelopes;
 pub mod error;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 pub use apply::{Rows, Staged};
+pub use documents::{Attached, Document, Documents, Gitoid, Held};
 pub use edge::Edge;
 pub use error::{CommitError, StoreError};
 pub use record::{Event, Record};
@@ -85,7 +87,8 @@ pub struct BatchRow {
 /// is (one conditional PUT) is enough to implement `commit`. Calls block; the sequencer has a thread of its own.
 pub trait Journal: Send + Sync {
     /// Creates the record of a batch, exclusively and durably. Implementations that keep journal and view in one place
-    /// write the rows of the view in the same step.
+    /// write the rows of the view in the same step, and with them those of [`Documents`] that the record was staged
+    /// with; what is held under their gitoids is held no longer.
     ///
     /// # Errors
     /// See the contract above.
@@ -258,6 +261,6 @@ fn keeps_no(what: &str) -> StoreError {
     }
 }
 
-/// A journal with its view: what the server is built on.
-pub trait Store: Journal + View {}
-impl<T: Journal + View> Store for T {}
+/// A journal with its view and its documents: what the server is built on.
+pub trait Store: Journal + View + Documents {}
+impl<T: Journal + View + Documents> Store for T {}

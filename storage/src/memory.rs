@@ -2,6 +2,8 @@
 //!
 //! A clone shares the state, so dropping a store and going on with its clone is a restart that loses nothing.
 
+mod documents;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -31,6 +33,7 @@ struct State {
     events: Vec<Bytes>,
     logs: BTreeMap<LogId, Log>,
     envelopes: BTreeMap<Hash, Bytes>,
+    documents: documents::Rows,
 }
 
 #[derive(Debug, Default)]
@@ -175,7 +178,7 @@ impl Journal for MemoryStore {
                 insert(&mut state.envelopes, *sha256, bytes.clone());
             }
         }
-        Ok(())
+        self.attach_own(state, &staged.rows.documents)
     }
 
     fn head(&self, log: LogId) -> Result<Head, StoreError> {

@@ -3,7 +3,7 @@
 //! Nothing that follows from it (hashes of nodes, tiles, index rows) is in it. The encoding is our own: a magic, a
 //! version, fixed-width big-endian numbers, length-prefixed byte strings and a CRC-32C over everything before it.
 
-mod codec;
+pub(crate) mod codec;
 mod event;
 
 use bytes::Bytes;

@@ -25,6 +25,10 @@ impl Term {
     /// Class of the index keys of Rekor v1, in the spelling in which they are stored: `sha256:` and hex digits, an
     /// e-mail address, the digest of a public key. The next class takes the next number; none is used again.
     pub const REKOR_V1_INDEX_KEY: u8 = 1;
+    /// Class of the digests that other systems name a verifier's key by, each as 64 hexadecimal digits in lower case.
+    pub const SIGNER_KEY: u8 = 2;
+    /// Class of the digests of subjects, in lower case and without the algorithm, where that is an unusual one.
+    pub const SUBJECT_DIGEST: u8 = 3;
 
     /// The term of exactly this text. The same text in another class is another term; any folding of case or
     /// normalising is the caller's.

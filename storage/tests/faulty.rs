@@ -67,6 +67,7 @@ fn faults_stay_until_healed() {
         Counts {
             commits: 4,
             events: 0,
+            documents: 0,
             reads: 7
         }
     );

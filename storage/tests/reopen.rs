@@ -346,6 +346,7 @@ fn a_directory_is_made_once_and_opened_by_its_own_version() {
         made.db(),
         made.envelopes(),
         made.spool(),
+        made.held(),
         made.published(),
         made.keys(),
     ] {

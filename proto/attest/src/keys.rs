@@ -11,9 +11,11 @@ use crate::digest::DigestAlgorithm;
 use crate::limits::{MAX_CHAIN, MAX_KEY};
 use crate::pem::{self, PemError};
 
+mod aliases;
 mod parse;
 mod parts;
 
+pub use aliases::{KeyAliases, KeyDigest};
 pub(crate) use parse::Verifier;
 
 /// Why a key or certificate is refused.

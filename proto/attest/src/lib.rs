@@ -23,7 +23,9 @@ pub use bundle::SigstoreBundle;
 pub use container::Container;
 pub use digest::DigestAlgorithm;
 pub use envelope::{Envelope, EnvelopeError, EnvelopeSignature, pae};
-pub use keys::{KeyAlgorithm, KeyError, PublicKey, RsaSizes, VerifierMaterial};
+pub use keys::{
+    KeyAlgorithm, KeyAliases, KeyDigest, KeyError, PublicKey, RsaSizes, VerifierMaterial,
+};
 pub use pem::PemError;
 pub use signature::{SignatureError, verify, verify_digest, verify_pss};
 pub use statement::Statement;

@@ -58,7 +58,7 @@ pub struct BodyReader {
 /// A body, and its part of the budget until it is dropped.
 pub struct ReadBody {
     bytes: Bytes,
-    _held: Held,
+    held: Held,
 }
 
 impl ReadBody {
@@ -66,6 +66,12 @@ impl ReadBody {
     #[must_use]
     pub fn bytes(&self) -> Bytes {
         self.bytes.clone()
+    }
+
+    /// The bytes, and what to hold for as long as they are there.
+    #[must_use]
+    pub fn into_parts(self) -> (Bytes, Held) {
+        (self.bytes, self.held)
     }
 }
 
@@ -192,7 +198,7 @@ impl BodyReader {
         }
         Ok(ReadBody {
             bytes: start.freeze(),
-            _held: incoming.held,
+            held: incoming.held,
         })
     }
 
@@ -229,7 +235,7 @@ impl BodyReader {
             .map_err(|error| unspooled(&error))?;
         Ok(ReadBody {
             bytes,
-            _held: incoming.held,
+            held: incoming.held,
         })
     }
 }
@@ -255,7 +261,7 @@ async fn read_exactly(mut incoming: Incoming, len: usize) -> Result<ReadBody, Re
     }
     Ok(ReadBody {
         bytes: bytes.freeze(),
-        _held: incoming.held,
+        held: incoming.held,
     })
 }
 

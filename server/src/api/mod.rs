@@ -2,6 +2,7 @@
 //!
 //! All of them are on one port, HTTP/1.1 and HTTP/2 without TLS. [`router`] is the whole of it.
 
+pub mod archivista;
 pub mod body;
 pub mod budget;
 pub mod cors;
@@ -31,6 +32,7 @@ use http::HeaderMap;
 use treering_api::log::Dialect;
 
 use crate::app::App;
+use crate::archivista::query::Endpoint;
 use crate::log::LogHandle;
 use crate::service::{RekorV2Rules, Service};
 use body::BodyReader;
@@ -42,6 +44,7 @@ pub struct Api {
     app: Arc<App>,
     bodies: Arc<BodyReader>,
     outgoing: Arc<Outgoing>,
+    queries: Arc<Endpoint>,
     rekor_v2_rules: RekorV2Rules,
 }
 
@@ -57,6 +60,7 @@ impl Api {
         let outgoing = Arc::new(Outgoing::new(app.limits().max_bytes_in_flight));
         Self {
             rekor_v2_rules: app.rekor_v2_rules(),
+            queries: Arc::new(Endpoint::new(Arc::clone(app.archivista()) as _)),
             app,
             bodies,
             outgoing,
@@ -94,6 +98,7 @@ pub fn router(app: Arc<App>, body_timeout: Duration) -> Router {
         .merge(home::routes())
         .merge(rekor_v2::rest::routes())
         .merge(rekor_v1::routes())
+        .merge(archivista::routes())
         .with_state(api.clone());
     http.merge(grpc::routes(api))
         // After the merge: tonic's routes bring a fallback of their own that answers 200 to everything.

@@ -18,11 +18,11 @@ use treering_api::log::{EntryId, LogName, Submission};
 use treering_api::reject::{Reject, RejectKind};
 use treering_tlog::Hash;
 
-use super::Api;
 use super::body::Limit;
 use super::budget::owned;
 use super::errors::{Refusal, note};
 use super::query::{Query, missing};
+use super::{Api, archivista};
 use crate::trust::{
     PUBLIC_KEY_SUFFIX, SIGNING_CONFIG, SIGNING_CONFIG_V1, TRUSTED_ROOT, VKEY_SUFFIX,
 };
@@ -177,11 +177,18 @@ async fn logs(State(api): State<Api>, uri: Uri) -> Answer {
 }
 
 async fn envelope(State(api): State<Api>, uri: Uri, Path(sha256): Path<String>) -> Answer {
-    Query::read(&uri, &[])?;
+    let query = Query::read(&uri, &["unverified"])?;
+    let unverified = query.flag("unverified")?;
     let hash = Hash::from_hex(&sha256).map_err(|error| {
         Reject::malformed("a SHA-256 as 64 hexadecimal digits", error.to_string())
     })?;
-    let (bytes, held) = api.outgoing.read(api.service().envelope(hash)).await?;
+    let kept = api.outgoing.read(api.service().envelope(hash)).await;
+    let (bytes, held) = match kept {
+        Err(reject) if reject.kind == RejectKind::NotFound && api.app.archivista().holds(&hash) => {
+            return held_envelope(&api, hash, unverified).await;
+        }
+        kept => kept?,
+    };
     let bytes = owned(bytes, held);
     // What a submitter sent must not be taken for a page of ours.
     let headers = [
@@ -199,6 +206,20 @@ async fn envelope(State(api): State<Api>, uri: Uri, Path(sha256): Path<String>) 
         ),
     ];
     Ok((headers, bytes).into_response())
+}
+
+/// One that is outside every log, for nobody knows who signed it: only for those who say that they want such.
+async fn held_envelope(api: &Api, hash: Hash, unverified: bool) -> Answer {
+    if !unverified {
+        let message = format!(
+            "no envelope with sha256 {hash} is in a log; an unverified one is held, ask with ?unverified=true for it"
+        );
+        return Err(Reject::new(RejectKind::NotFound, message).into());
+    }
+    let mut response = archivista::send(api, api.app.archivista().read_unverified(hash)).await?;
+    let octets = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, octets);
+    Ok(response)
 }
 
 async fn openapi(uri: Uri) -> Answer {

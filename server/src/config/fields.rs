@@ -229,6 +229,32 @@ pub const FIELDS: &[Field] = &[
         "How long a call with wait=cosigned may wait. After it the answer is 504: the entry is logged, the quorum is missing.",
     ),
     field(
+        "archivista.keys",
+        "[]",
+        "Files with public keys or certificates (PEM or DER, relative to the data directory) that verify envelopes uploaded to \
+         Archivista's door; from the environment with commas between them. Keys of entries are known without it. At most 64 with those below.",
+    ),
+    field(
+        "archivista.unknown_keys",
+        "\"hold\"",
+        "What becomes of an uploaded envelope whose key is not known: hold it until the key is, unverified and outside the logs, or refuse it.",
+    ),
+    field(
+        "archivista.max_held",
+        "10000",
+        "The most envelopes that are held; beyond it the answer is 503. Cost: about 1 KiB of memory each.",
+    ),
+    field(
+        "archivista.max_held_bytes",
+        "\"1GiB\"",
+        "The most bytes of envelopes that are held; beyond it the answer is 503. Cost: at most as much disk.",
+    ),
+    field(
+        "archivista.hold_for",
+        "\"7d\"",
+        "How long an envelope is held. After it it is gone.",
+    ),
+    field(
         "telemetry.log_level",
         "\"info\"",
         "Which events are written to stderr: error, warn, info, debug, trace, or a filter such as \"info,treering=debug\". \
@@ -250,6 +276,10 @@ pub const FIELDS: &[Field] = &[
 /// The explanation of `[logs.NAME]`.
 const LOGS: &str = "A rekor-v2 log that was added later has its own URL (`log add --url`), which is kept here:\n\
                     [logs.rekor-v2-2027]\nurl = \"https://log2027.example.com\"";
+
+/// The explanation of `[[archivista.key]]`.
+const ARCHIVISTA_KEYS: &str = "A key that is known by key ids of free text too, such as those of a key management service:\n\
+                               [[archivista.key]]\nfile = \"signer.pem\"\nkey_ids = [\"awskms:///alias/signer\"]";
 
 /// How wide the comments are, in characters.
 const COMMENT_WIDTH: usize = 110;
@@ -279,6 +309,9 @@ pub fn commented(set: &[(&str, String)]) -> String {
     }
     text.push('\n');
     LOGS.lines().for_each(|line| comment(&mut text, line));
+    text.push('\n');
+    let keys = ARCHIVISTA_KEYS.lines();
+    keys.for_each(|line| comment(&mut text, line));
     text
 }
 

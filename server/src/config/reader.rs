@@ -158,7 +158,7 @@ impl Reader {
     }
 
     /// The value of a field by `parse`; without it, or with a mistake in it, `None`.
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         path: &str,
         parse: impl FnOnce(&Value) -> Result<T, String>,
@@ -336,7 +336,7 @@ fn log_url(name: &str, value: &Value) -> Result<(LogName, ServerUrl), String> {
     Ok((name, url))
 }
 
-fn text_of(value: &Value) -> Result<&str, String> {
+pub(super) fn text_of(value: &Value) -> Result<&str, String> {
     value.as_str().ok_or_else(|| "a text in quotes".to_owned())
 }
 

@@ -190,3 +190,71 @@ fn a_log_may_have_its_own_url() {
     assert_eq!(config.url_of(&name("two")).host(), "two.example");
     assert_eq!(config.url_of(&name("one")).host(), "x");
 }
+
+#[test]
+fn archivista_is_told_its_keys() {
+    use super::{KeyFile, UnknownKeys};
+    let text = r#"
+        url = "http://x"
+        [archivista]
+        keys = ["a.pem"]
+        unknown_keys = "refuse"
+        max_held_bytes = "2 MiB"
+        hold_for = "1h"
+        [[archivista.key]]
+        file = "b.pem"
+        key_ids = ["awskms:///alias/b"]
+    "#;
+    let archivista = read(text).expect("valid").archivista;
+    let key = |file: &str, ids: &[&str]| KeyFile {
+        file: file.into(),
+        key_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    let expected = [key("a.pem", &[]), key("b.pem", &["awskms:///alias/b"])];
+    assert_eq!(archivista.keys, expected);
+    assert_eq!(archivista.unknown_keys, UnknownKeys::Refuse);
+    assert_eq!(archivista.max_held_bytes, 2 << 20);
+    assert_eq!(archivista.hold_for, Duration::from_secs(3600));
+
+    let mut file = File::parse(Path::new("t.toml"), text).expect("TOML");
+    let variable = "TREERING_SERVER_ARCHIVISTA_KEYS".to_owned();
+    file.overlay([(variable, "c.pem, d.pem".to_owned())]);
+    let archivista = Config::read(file).expect("valid").archivista;
+    let files: Vec<_> = archivista.keys.iter().map(|key| &key.file).collect();
+    assert_eq!(
+        files,
+        [Path::new("c.pem"), Path::new("d.pem"), Path::new("b.pem")]
+    );
+}
+
+#[test]
+fn what_archivista_cannot_be_told_is_a_mistake() {
+    let many = "\"k\",".repeat(65);
+    for (setting, message) in [
+        ("keys = [1]", "archivista.keys: expected a list of files"),
+        (
+            "key = [{ file = \"a\", id = \"b\" }]",
+            "archivista.key: expected tables",
+        ),
+        (
+            "key = [{ key_ids = [] }]",
+            "archivista.key: expected tables",
+        ),
+        (
+            "unknown_keys = \"keep\"",
+            "archivista.unknown_keys: expected \"hold\" or",
+        ),
+        (
+            "hold_for = \"0s\"",
+            "archivista.hold_for: expected more than 0s",
+        ),
+        (
+            &format!("keys = [{many}]"),
+            "archivista.keys: expected at most 64 keys, found 65",
+        ),
+    ] {
+        let text = format!("url = \"http://x\"\n[archivista]\n{setting}");
+        let error = read(&text).expect_err(setting);
+        assert!(error.to_string().contains(message), "{setting}: {error}");
+    }
+}

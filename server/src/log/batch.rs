@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use treering_api::reject::Reject;
+use treering_attest::KeyDigest;
 use treering_rekor::Canonical;
 use treering_storage::apply::stage;
 use treering_storage::record::{EnvelopeRef, RecordEntry};
 use treering_storage::term::TERMS_MAX;
-use treering_storage::{Edge, LogId, Staged, Term};
+use treering_storage::{Edge, Gitoid, LogId, Staged, Term};
 use treering_tlog::{Hash, LeafIndex};
 
 use super::admission::Permit;
@@ -29,6 +30,10 @@ pub struct PendingEntry {
     pub envelope: Option<EnvelopeRef>,
     /// What it is found by, at most [`MAX_ENTRY_TERMS`].
     pub terms: Vec<Term>,
+    /// The keys among whose terms these are, to be remembered once they are durable.
+    pub keys: Vec<KeyDigest>,
+    /// The address that Archivista gives the envelope kept with it.
+    pub gitoid: Option<Gitoid>,
 }
 
 /// A submission that waits for its indexes: the entries of one envelope, and who waits for them.
@@ -70,6 +75,8 @@ pub struct Placed {
 pub struct Plan {
     /// The new entries, staged; `None` if all entries are duplicates.
     pub staged: Option<Staged>,
+    /// The keys whose terms are staged.
+    pub keys: Vec<KeyDigest>,
     /// For each submission, where its entries stand once `staged` is committed.
     pub placed: Vec<Vec<Placed>>,
 }
@@ -86,7 +93,7 @@ pub fn plan(
     let mut known = known.iter().copied();
     let mut fresh: HashMap<Hash, LeafIndex> = HashMap::with_capacity(known.len());
     let mut records = Vec::with_capacity(known.len());
-    let mut terms = Vec::new();
+    let (mut terms, mut documents, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     let mut next = edge.size().next_index();
     let mut placed = Vec::with_capacity(batch.len());
     for pending in batch {
@@ -103,6 +110,8 @@ pub fn plan(
                 fresh.insert(leaf_hash, index);
                 next = following(next);
                 terms.extend(entry.terms.iter().map(|term| (*term, index)));
+                documents.extend(entry.gitoid.map(|gitoid| (gitoid, index)));
+                keys.extend(entry.keys);
                 records.push(RecordEntry {
                     leaf: leaf.clone(),
                     leaf_hash,
@@ -122,6 +131,12 @@ pub fn plan(
         stage(edge, log, now, records)
             .with_terms(terms)
             .expect("terms are of these records, and whoever closes a batch counts them")
+            .with_documents(documents)
+            .expect("a gitoid is given for an entry of these records, once and with an envelope")
     });
-    Plan { staged, placed }
+    Plan {
+        staged,
+        keys,
+        placed,
+    }
 }

@@ -11,6 +11,7 @@ pub mod recover;
 pub mod rekor_v1;
 pub mod sequencer;
 pub mod signer;
+pub(crate) mod signer_keys;
 mod tile_cache;
 pub mod tiles;
 pub mod verify;
@@ -85,6 +86,7 @@ pub struct SharedLog {
     witnessed: OnceLock<Witnessed>,
     gzip: Gzip,
     rekor_v1: Option<Arc<rekor_v1::RekorV1>>,
+    pub(crate) signer_keys: signer_keys::SignerKeys,
 }
 
 /// What a log keeps ready for its readers.
@@ -134,6 +136,7 @@ impl SharedLog {
             cache: tile_cache::TileCache::new(ready.cache_bytes),
             gzip: Gzip::new(ready.compressor, ready.metrics),
             rekor_v1: ready.rekor_v1,
+            signer_keys: signer_keys::SignerKeys::default(),
             witnessed: OnceLock::new(),
         })
     }

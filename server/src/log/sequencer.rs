@@ -164,6 +164,7 @@ impl Sequencer {
             None => before,
             Some(staged) => self.commit(staged)?,
         };
+        self.handle.signer_keys.committed(plan.keys);
         self.metrics.batch_sequenced(added, hashes.len() - added);
         Ok((plan.placed, published))
     }

@@ -27,6 +27,12 @@ pub enum Route {
     RekorV2Create,
     /// Any other path under `/api/v2`, and `/healthz`.
     RekorV2Other,
+    /// Archivista's `POST /upload`.
+    ArchivistaUpload,
+    /// Archivista's `GET /download/{gitoid}`.
+    ArchivistaDownload,
+    /// Archivista's `/query`.
+    ArchivistaQuery,
     /// `checkpoint` of a log's tile URLs.
     TileCheckpoint,
     /// `tile/...` of a log's tile URLs: a hash tile.
@@ -47,7 +53,7 @@ pub enum Route {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Submit,
         Self::SubmitBatch,
         Self::Entry,
@@ -60,6 +66,9 @@ impl Route {
         Self::OpenApi,
         Self::RekorV2Create,
         Self::RekorV2Other,
+        Self::ArchivistaUpload,
+        Self::ArchivistaDownload,
+        Self::ArchivistaQuery,
         Self::TileCheckpoint,
         Self::Tile,
         Self::EntryBundle,
@@ -86,6 +95,9 @@ impl Route {
             Self::OpenApi => "openapi",
             Self::RekorV2Create => "rekor_v2_create",
             Self::RekorV2Other => "rekor_v2_other",
+            Self::ArchivistaUpload => "archivista_upload",
+            Self::ArchivistaDownload => "archivista_download",
+            Self::ArchivistaQuery => "archivista_query",
             Self::TileCheckpoint => "tile_checkpoint",
             Self::Tile => "tile",
             Self::EntryBundle => "entry_bundle",

@@ -3,17 +3,19 @@
 use bytes::Bytes;
 use treering_api::log::{Dialect, Submission};
 use treering_api::reject::{Reject, RejectKind};
-use treering_attest::VerifierMaterial;
+use treering_attest::{PublicKey, VerifierMaterial};
 use treering_rekor::Canonical;
 use treering_rekor::v1::{self, ProposedEntry, Rejected, VerifiedEntry};
 use treering_rekor::v2::{
     CreateEntry, KeyDetailsPolicy, Refusal, RefusedEntry, Request, RequestError, VerifiedRequest,
     requests_from_submission,
 };
-use treering_storage::Term;
+use treering_storage::{Gitoid, Term};
 
+use super::subjects;
 use super::verifiers::VerifierCache;
 use crate::log::batch::MAX_ENTRY_TERMS;
+use crate::log::signer_keys::TERMS_OF_KEY;
 
 /// What is to be logged; nothing about it is checked yet but its size.
 pub(super) enum Content {
@@ -23,6 +25,8 @@ pub(super) enum Content {
     RekorV2(RekorV2Request, RekorV2Rules),
     /// The body of `POST /api/v1/log/entries`.
     RekorV1(Bytes),
+    /// An envelope, and what verifies its signatures beside what it brings: Archivista's door.
+    Envelope(Bytes, Vec<VerifierMaterial>),
 }
 
 /// A `CreateEntryRequest` as it came.
@@ -45,8 +49,19 @@ pub struct RekorV2Rules {
 
 /// What verified: the entries, and what is kept with them.
 pub(super) struct Checked {
-    pub(super) entries: Vec<(Canonical, Vec<Term>)>,
+    pub(super) entries: Vec<CheckedEntry>,
     pub(super) envelope: Option<Bytes>,
+}
+
+/// An entry whose signatures verified.
+pub(super) struct CheckedEntry {
+    pub(super) canonical: Canonical,
+    /// What it is found by, but for its keys.
+    pub(super) terms: Vec<Term>,
+    /// The keys that it is found by.
+    pub(super) keys: Vec<PublicKey>,
+    /// Archivista's address of its envelope, or of the one in the bundle that is kept.
+    pub(super) gitoid: Option<Gitoid>,
 }
 
 impl Checked {
@@ -55,7 +70,12 @@ impl Checked {
         Self {
             entries: entries
                 .into_iter()
-                .map(|entry| (entry, Vec::new()))
+                .map(|canonical| CheckedEntry {
+                    canonical,
+                    terms: Vec::new(),
+                    keys: Vec::new(),
+                    gitoid: None,
+                })
                 .collect(),
             envelope,
         }
@@ -72,6 +92,7 @@ impl Content {
             }
             Self::RekorV2(RekorV2Request::Json(body), _) | Self::RekorV1(body) => body.len(),
             Self::RekorV2(RekorV2Request::Parsed(_, len), _) => *len,
+            Self::Envelope(envelope, _) => envelope.len(),
         }
     }
 
@@ -93,12 +114,14 @@ impl Content {
                 check_rekor_v2(request, *rules, verifiers)
             }
             (Self::RekorV1(body), Dialect::RekorV1) => check_rekor_v1(body, verifiers, now),
-            (Self::RekorV2(..), Dialect::RekorV1) | (Self::RekorV1(_), Dialect::RekorV2) => {
-                Err(Reject::new(
-                    RejectKind::Unsupported,
-                    format!("a log of dialect {dialect} takes no such request"),
-                ))
+            (Self::Envelope(envelope, verifiers), Dialect::RekorV1) => {
+                check_envelope(envelope, verifiers)
             }
+            (Self::RekorV2(..), Dialect::RekorV1)
+            | (Self::RekorV1(_) | Self::Envelope(..), Dialect::RekorV2) => Err(Reject::new(
+                RejectKind::Unsupported,
+                format!("a log of dialect {dialect} takes no such request"),
+            )),
         }
     }
 }
@@ -175,6 +198,13 @@ fn check_rekor_v1_submission(
     checked_rekor_v1(entry, Some(submission.envelope.clone()))
 }
 
+/// An envelope of Archivista's door: as [`check_rekor_v1_submission`], but never a bundle.
+fn check_envelope(envelope: &Bytes, verifiers: &[VerifierMaterial]) -> Result<Checked, Reject> {
+    let entry = v1::entry_from_envelope(envelope, verifiers);
+    let entry = entry.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
+    checked_rekor_v1(entry, Some(envelope.clone()))
+}
+
 fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache, now: u64) -> Result<Checked, Reject> {
     let malformed = |error: Rejected| Reject::new(RejectKind::Malformed, error.to_string());
     let proposed = ProposedEntry::parse(body).map_err(malformed)?;
@@ -190,7 +220,11 @@ fn check_rekor_v1(body: &Bytes, verifiers: &VerifierCache, now: u64) -> Result<C
 fn checked_rekor_v1(entry: VerifiedEntry, submitted: Option<Bytes>) -> Result<Checked, Reject> {
     let keys = entry.index_keys();
     let keys = keys.map_err(|error| refusal_of(error.refusal(), error.to_string()))?;
-    if keys.len() > MAX_ENTRY_TERMS {
+    let envelope = entry.envelope();
+    let envelope = envelope.filter(|_| matches!(entry.entry().kind(), "dsse" | "intoto"));
+    let gitoid = envelope.map(|text| Gitoid::of(text.as_bytes()));
+    let of_keys = entry.verifiers().len() * TERMS_OF_KEY;
+    if keys.len() + of_keys > MAX_ENTRY_TERMS {
         return Err(Reject::mismatch(
             RejectKind::TooLarge,
             format!("at most {MAX_ENTRY_TERMS} names and digests to find an entry by"),
@@ -198,10 +232,20 @@ fn checked_rekor_v1(entry: VerifiedEntry, submitted: Option<Bytes>) -> Result<Ch
         ));
     }
     let term = |key: &String| Term::new(Term::REKOR_V1_INDEX_KEY, key);
-    let terms = keys.iter().map(term).collect();
+    let terms: Vec<_> = keys.iter().map(term).collect();
+    let unusual = keys.iter().flat_map(|key| subjects::unusual(key));
+    let most = MAX_ENTRY_TERMS - of_keys - terms.len();
+    let terms = terms.into_iter().chain(unusual.take(most)).collect();
     let parts = entry.into_parts();
+    let verifiers = parts.verifiers.iter();
+    let entry = CheckedEntry {
+        canonical: parts.canonical,
+        terms,
+        keys: verifiers.map(|verifier| verifier.key().clone()).collect(),
+        gitoid,
+    };
     Ok(Checked {
-        entries: vec![(parts.canonical, terms)],
+        entries: vec![entry],
         envelope: submitted.or(parts.envelope),
     })
 }

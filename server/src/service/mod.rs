@@ -1,12 +1,14 @@
 //! What the server does, whatever the door: `treering_api::Log` over its logs.
 
 mod add;
+mod archivista;
 mod content;
 mod cosign;
 mod read;
 pub mod rekor_v1;
 pub mod rekor_v2;
 mod retire;
+mod subjects;
 mod submit;
 mod verifiers;
 
@@ -35,6 +37,7 @@ use treering_tlog::{Hash, LeafIndex, TreeSize};
 pub use content::{RekorV2Request, RekorV2Rules};
 pub(crate) use read::blocking;
 pub use retire::{FINAL_CHECKPOINT_SUFFIX, final_checkpoint};
+pub(crate) use subjects::subject_terms;
 
 use crate::clock::Clock;
 use crate::keys::ecdsa::SecondKey;

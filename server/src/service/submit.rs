@@ -6,13 +6,11 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use treering_api::log::{LogName, Receipt, SignedInclusion, Submission, Submitted};
 use treering_api::reject::{Reject, RejectKind};
-use treering_rekor::Canonical;
-use treering_storage::Term;
 use treering_storage::envelopes::{EnvelopeFiles, INLINE_MAX};
 use treering_storage::record::EnvelopeRef;
 use treering_tlog::Hash;
 
-use super::content::{Checked, Content};
+use super::content::{Checked, CheckedEntry, Content};
 use super::verifiers::VerifierCache;
 use super::{Service, read};
 use crate::clock::Clock;
@@ -219,8 +217,9 @@ impl Job {
         checked
     }
 
-    fn enqueue(self, entries: Vec<(Canonical, Vec<Term>)>, envelope: Option<EnvelopeRef>) {
-        let leaves: usize = entries.iter().map(|(entry, _)| entry.leaf().len()).sum();
+    fn enqueue(self, entries: Vec<CheckedEntry>, envelope: Option<EnvelopeRef>) {
+        let leaves = entries.iter().map(|entry| entry.canonical.leaf().len());
+        let leaves: usize = leaves.sum();
         let inline = match &envelope {
             Some(EnvelopeRef::Inline { bytes, .. }) => bytes.len(),
             _ => 0,
@@ -229,17 +228,27 @@ impl Job {
             envelope_sha256: envelope.as_ref().map(EnvelopeRef::sha256),
             entries: entries
                 .into_iter()
-                .map(|(canonical, terms)| PendingEntry {
-                    canonical,
-                    terms,
-                    envelope: envelope.clone(),
-                })
+                .map(|entry| pending(&self.handle, entry, envelope.as_ref()))
                 .collect(),
             bytes: leaves + inline,
             permit: self.permit,
             reply: self.reply,
         };
         self.handle.enqueue(pending);
+    }
+}
+
+/// An entry with what it is found by; of keys that the log has met before that costs nothing.
+fn pending(log: &LogHandle, checked: CheckedEntry, envelope: Option<&EnvelopeRef>) -> PendingEntry {
+    let (keys, of_keys) = log.signer_keys.missing(&checked.keys);
+    let mut terms = checked.terms;
+    terms.extend(of_keys);
+    PendingEntry {
+        canonical: checked.canonical,
+        terms,
+        keys,
+        gitoid: checked.gitoid.filter(|_| envelope.is_some()),
+        envelope: envelope.cloned(),
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use treering_storage::record::EnvelopeRef;
 use treering_storage::{
-    BatchRow, CommitError, EntryRow, Event, Head, Journal, LogId, Record, Staged, Store,
-    StoreError, View,
+    Attached, BatchRow, CommitError, Document, Documents, EntryRow, Event, Gitoid, Head, Held,
+    Journal, LogId, Record, Staged, Store, StoreError, View,
 };
 use treering_tlog::{Hash, LeafIndex};
 
@@ -116,5 +117,35 @@ impl View for Broken {
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.inner.size_on_disk()
+    }
+}
+
+impl Documents for Broken {
+    fn hold(&self, held: &Held, body: &EnvelopeRef) -> Result<(), CommitError> {
+        self.inner.hold(held, body)
+    }
+
+    fn attach(&self, attached: &Attached, body: Option<&EnvelopeRef>) -> Result<(), CommitError> {
+        self.inner.attach(attached, body)
+    }
+
+    fn expire(&self, gitoid: Gitoid) -> Result<bool, CommitError> {
+        self.inner.expire(gitoid)
+    }
+
+    fn held(&self) -> Result<Vec<Held>, StoreError> {
+        self.inner.held()
+    }
+
+    fn document(&self, gitoid: Gitoid) -> Result<Option<Document>, StoreError> {
+        self.inner.document(gitoid)
+    }
+
+    fn attachments(&self, log: LogId, index: LeafIndex) -> Result<Vec<Attached>, StoreError> {
+        self.inner.attachments(log, index)
+    }
+
+    fn held_body(&self, gitoid: Gitoid) -> Result<Option<Bytes>, StoreError> {
+        self.inner.held_body(gitoid)
     }
 }

@@ -13,7 +13,7 @@ use super::support::{PATIENCE, Running, submission, submit_path};
 const MIB: usize = 1 << 20;
 
 /// Sends a body in chunks, without its length.
-async fn post_chunked(url: &str, chunks: Vec<Bytes>) -> (StatusCode, Bytes) {
+pub(crate) async fn post_chunked(url: &str, chunks: Vec<Bytes>) -> (StatusCode, Bytes) {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let frames = futures_util::stream::iter(
         chunks
@@ -31,7 +31,7 @@ async fn post_chunked(url: &str, chunks: Vec<Bytes>) -> (StatusCode, Bytes) {
     )
 }
 
-fn chunks(bytes: &Bytes, len: usize) -> Vec<Bytes> {
+pub(crate) fn chunks(bytes: &Bytes, len: usize) -> Vec<Bytes> {
     (0..bytes.len())
         .step_by(len)
         .map(|at| bytes.slice(at..bytes.len().min(at + len)))

@@ -10,6 +10,12 @@
 )]
 
 mod admin;
+mod archivista;
+mod archivista_keys;
+mod archivista_memory;
+mod archivista_promotion;
+mod archivista_query;
+mod archivista_support;
 mod commands;
 mod export;
 mod fake_witness;

@@ -371,6 +371,9 @@ const fn documented(route: Route) -> Option<(&'static str, &'static str)> {
         | Route::GrpcRead
         | Route::GrpcRekorV2
         | Route::GrpcOther
+        | Route::ArchivistaUpload
+        | Route::ArchivistaDownload
+        | Route::ArchivistaQuery
         | Route::Unknown => None,
     }
 }

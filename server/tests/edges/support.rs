@@ -118,6 +118,11 @@ impl Running {
         let server = Server::start(&dir, config, Arc::new(Metrics::new()), clock())
             .await
             .unwrap();
+        Self::of(server, folder)
+    }
+
+    /// A server that was started on the data directory in a folder.
+    pub(crate) fn of(server: Server, folder: tempfile::TempDir) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self {
             server,

@@ -132,7 +132,7 @@ pub(super) fn timestamps(run: &mut Run) {
 }
 
 /// Lets all writers go at the same time, and returns what each was told.
-fn race<T: Send>(write: impl Fn(usize) -> T + Sync) -> Vec<T> {
+pub(super) fn race<T: Send>(write: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let writers = usize::try_from(WRITERS).expect("a few writers");
     let start = Barrier::new(writers);
     let write_at_once = |writer| {

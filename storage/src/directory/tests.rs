@@ -30,7 +30,7 @@ fn every_new_folder_is_durable_in_its_parent() {
     let synced = take_synced();
     assert_eq!(synced[..3], [dir.path().to_owned(), a, b]);
     assert!(synced[3..].iter().all(|folder| folder == &root));
-    assert_eq!(synced.len(), 3 + 5 + 1, "five folders and FORMAT");
+    assert_eq!(synced.len(), 3 + 6 + 1, "six folders and FORMAT");
 }
 
 /// Its parent may be one that we cannot open.

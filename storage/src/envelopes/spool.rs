@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use treering_tlog::Hash;
 use treering_tlog::hash::Sha256Writer;
@@ -36,7 +36,8 @@ pub enum SpoolError {
 pub struct Spool {
     /// Removed by `Drop`, unless it was renamed away.
     path: PathBuf,
-    envelopes: PathBuf,
+    /// The folders of kept and of held bodies.
+    targets: [PathBuf; 2],
     encoder: Option<zstd::stream::write::Encoder<'static, File>>,
     hasher: Sha256Writer,
     len: u64,
@@ -44,12 +45,16 @@ pub struct Spool {
 }
 
 impl Spool {
-    pub(super) fn create(path: PathBuf, envelopes: PathBuf, max: u64) -> Result<Self, StoreError> {
+    pub(super) fn create(
+        path: PathBuf,
+        targets: [PathBuf; 2],
+        max: u64,
+    ) -> Result<Self, StoreError> {
         let encoder =
             start(&path).map_err(|error| StoreError::unavailable(path.display(), error))?;
         Ok(Self {
             path,
-            envelopes,
+            targets,
             encoder: Some(encoder),
             hasher: Sha256Writer::new(),
             len: 0,
@@ -94,14 +99,30 @@ impl Spool {
     ///
     /// # Errors
     /// What the disk says; the body is lost then.
-    pub fn finish(mut self) -> Result<(Hash, u64), SpoolError> {
+    pub fn finish(self) -> Result<(Hash, u64), SpoolError> {
+        let [kept, _] = self.targets.clone();
+        self.finish_in(&kept)
+    }
+
+    /// The same for a body that is to be held: where no [`View::envelope`](crate::View::envelope) sees it. Only now
+    /// may [`Documents::hold`](crate::Documents::hold) name it; a body that is never held is removed at the next
+    /// start.
+    ///
+    /// # Errors
+    /// As `finish`.
+    pub fn finish_held(self) -> Result<(Hash, u64), SpoolError> {
+        let [_, held] = self.targets.clone();
+        self.finish_in(&held)
+    }
+
+    fn finish_in(mut self, folder: &Path) -> Result<(Hash, u64), SpoolError> {
         let unavailable = |path: &PathBuf, error| StoreError::unavailable(path.display(), error);
         let encoder = self.encoder.take();
         let encoder = encoder
             .ok_or_else(|| unavailable(&self.path, io::Error::other("an earlier write failed")))?;
         finish_file(encoder, self.len).map_err(|error| unavailable(&self.path, error))?;
         let sha256 = std::mem::take(&mut self.hasher).finish();
-        let target = path_in(&self.envelopes, sha256);
+        let target = path_in(folder, sha256);
         let shelf = target.parent().expect("the path was made by joining");
         // Durable even if another body has just made the shelf and still waits for the disk.
         directory::create_folder(shelf)?;

@@ -11,42 +11,42 @@ use crate::StoreError;
 const CRC_LEN: usize = 4;
 
 /// Collects fields behind a magic; `finish` adds the CRC.
-pub(super) struct Writer(Vec<u8>);
+pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
-    pub(super) fn new(magic: &[u8; 4]) -> Self {
+    pub(crate) fn new(magic: &[u8; 4]) -> Self {
         Self(magic.to_vec())
     }
 
-    pub(super) fn u8(&mut self, value: u8) {
+    pub(crate) fn u8(&mut self, value: u8) {
         self.0.push(value);
     }
 
-    pub(super) fn u32(&mut self, value: u32) {
+    pub(crate) fn u32(&mut self, value: u32) {
         self.array(&value.to_be_bytes());
     }
 
-    pub(super) fn u64(&mut self, value: u64) {
+    pub(crate) fn u64(&mut self, value: u64) {
         self.array(&value.to_be_bytes());
     }
 
     /// Bytes of a length that the reader knows.
-    pub(super) fn array(&mut self, value: &[u8]) {
+    pub(crate) fn array(&mut self, value: &[u8]) {
         self.0.extend_from_slice(value);
     }
 
     /// A length in four bytes.
-    pub(super) fn count(&mut self, count: usize) {
+    pub(crate) fn count(&mut self, count: usize) {
         self.u32(u32::try_from(count).expect("a batch and each of its parts stay far below 4 GiB"));
     }
 
     /// A length and the bytes.
-    pub(super) fn bytes(&mut self, value: &[u8]) {
+    pub(crate) fn bytes(&mut self, value: &[u8]) {
         self.count(value.len());
         self.array(value);
     }
 
-    pub(super) fn finish(mut self) -> Bytes {
+    pub(crate) fn finish(mut self) -> Bytes {
         let crc = crc32c(&self.0);
         self.u32(crc);
         self.0.into()
@@ -54,14 +54,14 @@ impl Writer {
 }
 
 /// Takes fields off the front; never reads past the end, never allocates more than is there.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     what: &'static str,
     rest: Bytes,
 }
 
 impl Reader {
     /// Checks magic and CRC of all bytes first.
-    pub(super) fn new(
+    pub(crate) fn new(
         what: &'static str,
         bytes: &Bytes,
         magic: &[u8; 4],
@@ -93,7 +93,7 @@ impl Reader {
     }
 
     /// The error of a field that is not what it should be.
-    pub(super) fn corrupt(&self, expected: impl Display, found: impl Display) -> StoreError {
+    pub(crate) fn corrupt(&self, expected: impl Display, found: impl Display) -> StoreError {
         StoreError::corrupt(self.what, expected, found)
     }
 
@@ -104,21 +104,21 @@ impl Reader {
         Ok(self.rest.split_to(len))
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], StoreError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], StoreError> {
         let mut array = [0; N];
         array.copy_from_slice(&self.take(N)?);
         Ok(array)
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, StoreError> {
+    pub(crate) fn u8(&mut self) -> Result<u8, StoreError> {
         Ok(u8::from_be_bytes(self.array()?))
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, StoreError> {
+    pub(crate) fn u32(&mut self) -> Result<u32, StoreError> {
         Ok(u32::from_be_bytes(self.array()?))
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64, StoreError> {
+    pub(crate) fn u64(&mut self) -> Result<u64, StoreError> {
         Ok(u64::from_be_bytes(self.array()?))
     }
 
@@ -128,7 +128,7 @@ impl Reader {
     }
 
     /// A count of parts that take at least `part_len_min` bytes each, and are all there by that measure.
-    pub(super) fn count(&mut self, part_len_min: usize) -> Result<usize, StoreError> {
+    pub(crate) fn count(&mut self, part_len_min: usize) -> Result<usize, StoreError> {
         let count = self.len()?;
         let most = self.rest.len() / part_len_min;
         if count > most {
@@ -138,13 +138,13 @@ impl Reader {
     }
 
     /// A length and that many bytes, shared with the input.
-    pub(super) fn bytes(&mut self) -> Result<Bytes, StoreError> {
+    pub(crate) fn bytes(&mut self) -> Result<Bytes, StoreError> {
         let len = self.len()?;
         self.take(len)
     }
 
     /// Refuses bytes that nobody read.
-    pub(super) fn end(self) -> Result<(), StoreError> {
+    pub(crate) fn end(self) -> Result<(), StoreError> {
         match self.rest.len() {
             0 => Ok(()),
             left => Err(self.corrupt("the end", format_args!("{left} more bytes"))),

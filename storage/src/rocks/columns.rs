@@ -112,6 +112,21 @@ fn family(name: &str, options: &RocksOptions, cache: &Cache) -> Options {
         }
         // In the order of the log, so that tables hardly overlap; too small to gain by blob files.
         keys::TIMESTAMPS => large(&mut family, options.write_buffer_bytes / 16),
+        // Two lookups of each document that is committed, mostly of one that is new.
+        keys::DOCUMENTS => {
+            large(&mut family, options.write_buffer_bytes / 16);
+            family.set_memtable_whole_key_filtering(true);
+            family.set_memtable_prefix_bloom_ratio(0.05);
+            filtered(&mut table);
+        }
+        keys::HELD => {
+            family.set_write_buffer_size(1 << 20);
+            filtered(&mut table);
+        }
+        // In tables, for merging to take away what has expired.
+        keys::HELD_BODIES | keys::ATTACHMENTS => {
+            large(&mut family, options.write_buffer_bytes / 16)
+        }
         keys::TILES => {
             large(&mut family, options.write_buffer_bytes / 16);
             blobs(&mut family, 4 << 10);
@@ -141,7 +156,8 @@ fn large(family: &mut Options, write_buffer_bytes: usize) {
     family.set_level_compaction_dynamic_level_bytes(true);
 }
 
-/// Values of at least `min_bytes` go to blob files. Nothing is ever deleted, so there is nothing to collect.
+/// Values of at least `min_bytes` go to blob files. Nothing is ever deleted from them, so there is nothing to
+/// collect.
 fn blobs(family: &mut Options, min_bytes: u64) {
     family.set_enable_blob_files(true);
     family.set_min_blob_size(min_bytes);

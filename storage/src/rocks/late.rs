@@ -156,7 +156,7 @@ impl RocksStore {
 
     pub(super) fn flush_late(&self) -> Result<(), StoreError> {
         self.may_write()?;
-        for name in keys::LATER {
+        for name in keys::LATE {
             let family = self.later_family(name)?;
             self.db
                 .flush_cf(family)

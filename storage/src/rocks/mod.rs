@@ -5,6 +5,7 @@
 //! folder keeps others out, a mutex keeps threads apart.
 
 mod columns;
+mod documents;
 mod late;
 mod read;
 mod rows;
@@ -37,8 +38,8 @@ pub struct RocksOptions {
     /// Blocks, indexes and filters of tables. Default 32 MiB; at 10 million entries 18 MB are filters and indexes.
     pub block_cache_bytes: usize,
     /// Rows that are durable in the write-ahead log and not yet in tables. Default 64 MiB. The buffers of all column
-    /// families together are 1.4 times this; while a family's rows are written out its next ones gather, so twice
-    /// that is the most: 180 MiB.
+    /// families together are 1.6 times this; while a family's rows are written out its next ones gather, so twice
+    /// that is the most: 205 MiB.
     pub write_buffer_bytes: usize,
 }
 
@@ -52,7 +53,7 @@ impl Default for RocksOptions {
     }
 }
 
-/// Journal and view in RocksDB, large envelopes in files beside it.
+/// Journal, view and documents in RocksDB, large envelopes in files beside it.
 #[derive(Debug)]
 pub struct RocksStore {
     db: DB,
@@ -85,7 +86,8 @@ fn manifest(folder: &Path) -> Option<(String, u64)> {
 }
 
 impl RocksStore {
-    /// Opens the database of a data directory, and makes one if there is none.
+    /// Opens the database of a data directory, and makes one if there is none. Bodies that were spooled to be held and
+    /// are not held are removed: open the store before anything is spooled.
     ///
     /// A write-ahead log that ends in the middle of a commit is what a crash leaves: that commit was never
     /// acknowledged and is dropped. A log that was cut further back cannot be told from it here; compare with
@@ -100,6 +102,7 @@ impl RocksStore {
         let db = DB::open_cf_descriptors(&columns::database(), &folder, families);
         let mut store = Self::load(dir, db, options)?;
         let next_event = store.scan_events(|_| Ok(()))?;
+        store.sweep_held()?;
         store.writer = Some(Mutex::new(Writer {
             next_event,
             failed: None,

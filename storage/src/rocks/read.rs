@@ -146,7 +146,7 @@ impl RocksStore {
     }
 
     /// The row with that key; `name` is what a message calls it.
-    fn get(
+    pub(super) fn get(
         &self,
         family: &str,
         key: &[u8],

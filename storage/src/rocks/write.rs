@@ -26,15 +26,23 @@ impl Journal for RocksStore {
         if record.entries.is_empty() {
             return Ok(());
         }
-        let batch = self.batch_of(staged);
+        let mut batch = self.batch_of(staged);
         let mut writer = self.writer()?.lock();
         writer.refuse_if_failed()?;
         let (expected, found) = (self.visible_head(record.log).size.get(), record.first.get());
         if expected != found {
             return Err(CommitError::Conflict { expected, found });
         }
-        self.write(&mut writer, batch)?;
+        let released = self.put_documents(&mut batch, &staged.rows.documents)?;
+        self.check_room(&batch)?;
+        for sha256 in &released {
+            self.keep_file(*sha256)?;
+        }
+        self.write_synced(&mut writer, batch)?;
         self.heads.write().insert(record.log, head_of(record));
+        released
+            .into_iter()
+            .for_each(|sha256| self.files.remove_held(sha256));
         Ok(())
     }
 
@@ -100,7 +108,7 @@ impl Journal for RocksStore {
 }
 
 impl Writer {
-    fn refuse_if_failed(&self) -> Result<(), CommitError> {
+    pub(super) fn refuse_if_failed(&self) -> Result<(), CommitError> {
         match &self.failed {
             None => Ok(()),
             Some(why) => Err(CommitError::unknown(
@@ -112,21 +120,35 @@ impl Writer {
 }
 
 impl RocksStore {
-    fn writer(&self) -> Result<&Mutex<Writer>, CommitError> {
+    pub(super) fn writer(&self) -> Result<&Mutex<Writer>, CommitError> {
         self.writer
             .as_ref()
             .ok_or_else(|| CommitError::unknown("commit", "the store is open for reading only"))
     }
 
     /// Writes and waits for the disk. After a failure nobody knows what the disk holds, so nothing is written again.
-    fn write(&self, writer: &mut Writer, batch: WriteBatch) -> Result<(), CommitError> {
+    pub(super) fn write(&self, writer: &mut Writer, batch: WriteBatch) -> Result<(), CommitError> {
+        self.check_room(&batch)?;
+        self.write_synced(writer, batch)
+    }
+
+    /// Refuses what would leave less disk free than must stay free.
+    pub(super) fn check_room(&self, batch: &WriteBatch) -> Result<(), CommitError> {
         let reserve = self
             .reserve_bytes
             .saturating_add(batch.size_in_bytes() as u64);
         directory::check_free(&self.folder, reserve).map_err(|error| match error {
             StoreError::Full { free, reserve } => CommitError::Full { free, reserve },
             other => CommitError::unknown("free disk", other),
-        })?;
+        })
+    }
+
+    /// The same as [`write`](Self::write) whatever room there is.
+    pub(super) fn write_synced(
+        &self,
+        writer: &mut Writer,
+        batch: WriteBatch,
+    ) -> Result<(), CommitError> {
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
         self.db.write_opt(batch, &synced).map_err(|error| {
@@ -182,6 +204,14 @@ impl RocksStore {
                 keys::encode_index(index),
             );
         }
+    }
+
+    /// The value of a row of envelopes, to `use_it`.
+    pub(super) fn packed<T>(&self, body: &[u8], use_it: impl FnOnce(&[u8]) -> T) -> T {
+        let mut packer = self.packers.lock().pop().unwrap_or_default();
+        let result = use_it(packer.pack(body));
+        self.packers.lock().push(packer);
+        result
     }
 
     /// Each body once, however many entries of the batch name it.

@@ -1,15 +1,19 @@
 //! kill -9 in the middle of commits: everything that was acknowledged is there, whole, and nothing in part. What is
-//! kept beside the entries is as it was, or lost.
+//! kept beside the entries is as it was, or lost. Documents are held, attached, logged or gone, with their bodies.
 //!
 //! The test runs itself as a child that commits without end and prints the size of each acknowledged record.
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
+mod documents;
+
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
 use treering_storage::contract::{Model, entries, terms};
+use treering_storage::envelopes::EnvelopeFiles;
 use treering_storage::rocks::{RocksOptions, RocksStore};
 use treering_storage::{CommitError, Edge, Journal, LogId, Staged, View, apply};
 use treering_tlog::LeafIndex;
@@ -26,7 +30,9 @@ fn child() {
         return;
     };
     let store = RocksStore::open(Path::new(&dir), &small()).unwrap();
-    panic!("a commit failed: {}", commit_until_failure(&store));
+    let files = EnvelopeFiles::open(Path::new(&dir)).unwrap();
+    let error = commit_until_failure(&store, Some(&files));
+    panic!("a commit failed: {error}");
 }
 
 /// Does nothing in the test run; in the child it commits until the system refuses to write.
@@ -36,24 +42,33 @@ fn limited_child() {
         return;
     };
     let store = RocksStore::open(Path::new(&dir), &RocksOptions::default()).unwrap();
-    let error = commit_until_failure(&store);
+    let error = commit_until_failure(&store, None);
     println!("first {error:?}");
     // The same store takes nothing any more, whatever the disk would do.
     let edge = Edge::load(&store, LOG, store.head(LOG).unwrap()).unwrap();
     let staged = apply::stage(&edge, LOG, 0, entries(LOG, edge.size().get(), 1));
     println!("then {:?}", store.commit(&staged).unwrap_err());
+    for error in documents::all_fail(&store) {
+        println!("document {error:?}");
+    }
 }
 
 /// Prints the size after each acknowledged record.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
-fn commit_until_failure(store: &RocksStore) -> CommitError {
+fn commit_until_failure(store: &RocksStore, files: Option<&EnvelopeFiles>) -> CommitError {
     let mut edge = Edge::load(store, LOG, store.head(LOG).unwrap()).unwrap();
     loop {
         let first = edge.size().get();
         let count = 1 + usize::try_from(first % 700).unwrap();
-        let staged = staged(&edge, first, count);
+        let mut staged = staged(&edge, first, count);
+        if let Some(files) = files {
+            staged = documents::hold(store, files, staged);
+        }
         if let Err(error) = store.commit(&staged) {
             return error;
+        }
+        if files.is_some() {
+            documents::settle(store, first);
         }
         edge = staged.edge;
         println!("acknowledged {}", edge.size());
@@ -91,7 +106,7 @@ fn small() -> RocksOptions {
 #[test]
 fn acknowledged_records_survive_kill_9() {
     let dir = tempfile::tempdir().unwrap();
-    let mut acknowledged = 0;
+    let (mut acknowledged, mut torn) = (0, HashSet::new());
     for round in 0..ROUNDS {
         acknowledged = run_and_kill(dir.path(), 1 + round * 3).max(acknowledged);
         let store = RocksStore::open(dir.path(), &small()).unwrap();
@@ -104,6 +119,12 @@ fn acknowledged_records_survive_kill_9() {
         // Its root is compared with the head's.
         Edge::load(&store, LOG, head).unwrap();
         assert_kept_or_lost(&store);
+        let last = head
+            .size
+            .last()
+            .and_then(|last| store.batch(LOG, last).unwrap());
+        torn.extend([head.size.get(), last.unwrap().first.get()]);
+        documents::check(&store, dir.path(), &torn);
         if round + 1 == ROUNDS {
             replay(&store);
         }
@@ -200,6 +221,14 @@ fn a_failed_write_stops_the_store() {
             .find_map(|line| line.strip_prefix(start))
             .unwrap_or("")
     };
+    let refused = text
+        .lines()
+        .filter(|line| line.starts_with("document Unknown"));
+    assert_eq!(
+        refused.filter(|line| line.contains("earlier")).count(),
+        3,
+        "{text}"
+    );
     assert!(
         line("first ").starts_with("Unknown") && line("first ").contains("too large"),
         "{text}"
