@@ -52,7 +52,11 @@ impl V1Log {
         Self::new(key, &info).context("GET /api/v1/log")
     }
 
-    fn new(key: LogKey, info: &[u8]) -> anyhow::Result<Self> {
+    /// The log of that key whose state the server says is `info`.
+    ///
+    /// # Errors
+    /// It makes no sense, or is not signed with the key.
+    pub(crate) fn new(key: LogKey, info: &[u8]) -> anyhow::Result<Self> {
         let info: LogInfo = serde_json::from_slice(info).context("not the state of a log")?;
         let active = info.active;
         let note = &active.signed_tree_head;
