@@ -29,7 +29,7 @@ use crate::limits::Limits;
 use crate::log::admission::FreeDisk;
 use crate::log::recover::OpenError;
 use crate::metrics::Metrics;
-use crate::service::{RekorV2Rules, Service, ServiceParts};
+use crate::service::{RekorV2Rules, SecondKeyLoader, Service, ServiceParts, final_checkpoint};
 use crate::trust::{PUBLIC_KEY_SUFFIX, Services, Trust, TrustedLog, VKEY_SUFFIX};
 use crate::witness::{Setup, SetupError};
 
@@ -161,7 +161,7 @@ impl App {
         };
         let store: Arc<dyn Store> = Arc::new(RocksStore::open(root, &options)?);
         let envelopes = EnvelopeFiles::open(root)?.with_reserve(config.limits.disk_reserve_bytes);
-        let (keys, ecdsa_keys) = (directory.keys(), directory.keys());
+        let keys = directory.keys();
         let service = Service::open(ServiceParts {
             store: Arc::clone(&store),
             envelopes: Arc::new(envelopes),
@@ -170,9 +170,8 @@ impl App {
             limits: config.limits.clone(),
             metrics: Arc::clone(&metrics),
             keys: Box::new(move |log| keys::load(&keys, log).map_err(|error| error.to_string())),
-            ecdsa_keys: Box::new(move |log| {
-                keys::ecdsa::load(&ecdsa_keys, log).map_err(|error| error.to_string())
-            }),
+            second_keys: second_keys(&directory),
+            root: root.to_owned(),
             free_disk: free_disk(root),
             verify_workers: config.storage.verify_workers,
         })?;
@@ -193,6 +192,7 @@ impl App {
         app.check_second_keys()?;
         app.check_origins()?;
         app.refresh_trust()?;
+        app.service.finish_frozen();
         let app = Arc::new(app);
         app.probe_metrics();
         Ok(app)
@@ -413,6 +413,16 @@ impl App {
         self.close_streams();
         self.service.stop(limit)
     }
+}
+
+fn second_keys(directory: &Directory) -> SecondKeyLoader {
+    let (keys, root) = (directory.keys(), directory.root().to_owned());
+    Box::new(move |log| {
+        let public = root.join(format!("{log}{PUBLIC_KEY_SUFFIX}"));
+        let last = final_checkpoint(&root, log.as_str());
+        let key = keys::ecdsa::load_or_retired(&keys, &public, &last, log);
+        key.map_err(|error| error.to_string())
+    })
 }
 
 fn open_directory(root: &Path) -> Result<Directory, AppError> {

@@ -57,7 +57,10 @@ pub struct Init {
     /// Where clients will reach the server: scheme, host and port, no path
     #[arg(long, value_parser = server_url)]
     pub url: ServerUrl,
-    /// The first line of the log's checkpoints, if it is not to be the host of the URL
+    /// Of which dialect to make a log, named as its dialect; may be given twice
+    #[arg(long = "dialect", value_name = "DIALECT", value_parser = dialect, default_values = ["rekor-v2", "rekor-v1"])]
+    pub dialects: Vec<Dialect>,
+    /// The first line of the rekor-v2 log's checkpoints, if it is not to be the host of the URL
     #[arg(long)]
     pub origin: Option<String>,
     /// Take an origin that is not the host of the URL, although stock clients will refuse its checkpoints

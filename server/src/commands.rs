@@ -141,6 +141,7 @@ async fn make(command: Init) -> Result<(), Failure> {
         .unwrap_or_default();
     let options = InitOptions {
         url: command.url,
+        dialects: command.dialects,
         origin: command.origin,
         allow_foreign_origin: command.allow_foreign_origin,
         services,

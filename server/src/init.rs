@@ -1,4 +1,4 @@
-//! `init`: makes a data directory with a first log. The only way that a server gets a directory of its own.
+//! `init`: makes a data directory with its first logs. The only way that a server gets a directory of its own.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,15 +14,14 @@ use crate::files;
 use crate::metrics::Metrics;
 use crate::trust::Services;
 
-/// The name of the first log.
-const FIRST_LOG: &str = "rekor-v2";
-
 /// What `init` is told.
 #[derive(Clone, Debug)]
 pub struct InitOptions {
     /// Where clients will reach the server.
     pub url: ServerUrl,
-    /// The origin of the log, if not the host of the URL.
+    /// Of which dialects there is to be a log, named as its dialect.
+    pub dialects: Vec<Dialect>,
+    /// The origin of the rekor-v2 log, if not the host of the URL.
     pub origin: Option<String>,
     /// Such another origin is wanted.
     pub allow_foreign_origin: bool,
@@ -30,15 +29,16 @@ pub struct InitOptions {
     pub services: Services,
 }
 
-/// Makes a data directory: folders, configuration, key, log, and the files for clients.
+/// Makes a data directory: folders, configuration, keys, logs, and the files for clients.
 ///
 /// # Errors
-/// If the folder holds a log already or something cannot be made. What a failed try leaves holds no log: remove it.
+/// If the folder holds a log already or something cannot be made. Nothing was logged in what a failed try leaves: remove it.
 pub async fn init(
     dir: &Path,
     options: InitOptions,
     clock: Arc<dyn Clock>,
 ) -> Result<Vec<LogInfo>, AppError> {
+    check_dialects(&options.dialects)?;
     check_origin(&options)?;
     let text = config_text(&options);
     let path = dir.join(config::FILE_NAME);
@@ -57,7 +57,7 @@ pub async fn init(
         App::open(&open_in, config, Arc::new(Metrics::new()), clock)
     });
     let app = opened.await.expect("opening a store does not panic")?;
-    let added = app.change(Change::Add(first_log(options))).await;
+    let added = add_logs(&app, options).await;
     let logs = app
         .service()
         .handles()
@@ -71,6 +71,22 @@ pub async fn init(
         .expect("stopping does not panic");
     added?;
     Ok(logs)
+}
+
+fn check_dialects(dialects: &[Dialect]) -> Result<(), AppError> {
+    let twice = dialects
+        .iter()
+        .enumerate()
+        .find(|(at, dialect)| dialects[..*at].contains(dialect));
+    match twice {
+        None if !dialects.is_empty() => Ok(()),
+        None => Err(Reject::malformed("at least one dialect", "none").into()),
+        Some((_, dialect)) => Err(Reject::malformed(
+            "each dialect once (log add adds more logs)",
+            format!("{dialect} twice"),
+        )
+        .into()),
+    }
 }
 
 /// Before anything is made: a wrong origin is a mistake of the command, not a reason to leave a folder behind.
@@ -89,13 +105,22 @@ fn check_origin(options: &InitOptions) -> Result<(), AppError> {
     Ok(())
 }
 
-fn first_log(options: InitOptions) -> NewLog {
+async fn add_logs(app: &Arc<App>, options: InitOptions) -> Result<(), Reject> {
+    for dialect in &options.dialects {
+        app.change(Change::Add(first_log(*dialect, &options)))
+            .await?;
+    }
+    Ok(())
+}
+
+fn first_log(dialect: Dialect, options: &InitOptions) -> NewLog {
+    let foreign = dialect == Dialect::RekorV2;
     NewLog {
-        name: LogName::new(FIRST_LOG).expect("the name keeps the rules"),
-        dialect: Dialect::RekorV2,
+        name: LogName::new(&dialect.to_string()).expect("the name of a dialect keeps the rules"),
+        dialect,
         url: None,
-        origin: options.origin,
-        allow_foreign_origin: options.allow_foreign_origin,
+        origin: options.origin.clone().filter(|_| foreign),
+        allow_foreign_origin: options.allow_foreign_origin && foreign,
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use treering_api::log::{Dialect, Submission};
 use treering_attest::VerifierMaterial;
 use treering_attest::container::{Container, detect};
-use treering_rekor::v2;
+use treering_rekor::{v1, v2};
 use treering_tlog::Hash;
 
 use super::context::{read_file, read_input};
@@ -111,30 +111,47 @@ pub(crate) fn read_verifiers(
     paths.iter().map(|path| read(path.as_ref())).collect()
 }
 
-/// The hashes of the leaves that follow from a submission, where the dialect's leaves are made here: rekor-v2.
+/// The hashes of the leaves that follow from a submission, made anew and its signatures verified: on rekor-v2 one a
+/// signature, on rekor-v1 one.
 pub(crate) fn expected_leaves(
     dialect: Dialect,
     submission: &Submission,
-) -> Option<Result<Vec<Hash>, CliError>> {
-    if dialect != Dialect::RekorV2 {
-        return None;
-    }
+) -> Result<Vec<Hash>, CliError> {
     let materials: Result<Vec<VerifierMaterial>, _> = submission
         .verifiers
         .iter()
         .map(|bytes| VerifierMaterial::from_pem_or_der(bytes))
         .collect();
-    let materials = materials.map_err(|e| CliError::usage(e.to_string()));
-    Some(materials.and_then(|materials| rekor_v2_leaves(&submission.envelope, &materials)))
+    let materials = materials.map_err(|e| CliError::usage(e.to_string()))?;
+    match dialect {
+        Dialect::RekorV1 => rekor_v1_leaf(&submission.envelope, &materials).map(|leaf| vec![leaf]),
+        Dialect::RekorV2 => rekor_v2_leaves(&submission.envelope, &materials),
+    }
 }
 
-/// The hashes of the `hashedrekord 0.0.2` leaves of an envelope or bundle, one a signature; its signatures are verified.
-pub(crate) fn rekor_v2_leaves(
+/// The hashes of all leaves that an envelope or bundle may have become, whatever the dialect of the log.
+pub(crate) fn possible_leaves(
     envelope: &[u8],
     materials: &[VerifierMaterial],
 ) -> Result<Vec<Hash>, CliError> {
-    let refused =
-        |e: v2::RefusedEntry| CliError::new(Exit::Failed, format!("cannot rebuild the leaf: {e}"));
+    let mut leaves = rekor_v2_leaves(envelope, materials)?;
+    leaves.push(rekor_v1_leaf(envelope, materials)?);
+    Ok(leaves)
+}
+
+fn cannot_rebuild(error: &dyn std::fmt::Display) -> CliError {
+    CliError::new(Exit::Failed, format!("cannot rebuild the leaf: {error}"))
+}
+
+/// The hash of the `dsse 0.0.1` leaf of an envelope, or the `hashedrekord 0.0.1` leaf of another bundle.
+fn rekor_v1_leaf(envelope: &[u8], materials: &[VerifierMaterial]) -> Result<Hash, CliError> {
+    let entry = v1::entry_from_submission(envelope, materials).map_err(|e| cannot_rebuild(&e))?;
+    Ok(entry.into_parts().canonical.leaf_hash())
+}
+
+/// The hashes of the `hashedrekord 0.0.2` leaves of an envelope or bundle, one a signature; its signatures are verified.
+fn rekor_v2_leaves(envelope: &[u8], materials: &[VerifierMaterial]) -> Result<Vec<Hash>, CliError> {
+    let refused = |e: v2::RefusedEntry| cannot_rebuild(&e);
     let requests = v2::requests_from_submission(envelope, materials).map_err(refused)?;
     let leaf =
         |request: v2::VerifiedRequest| request.canonical().map(|canonical| canonical.leaf_hash());

@@ -12,7 +12,7 @@ use super::args::{Extract, Proof, ProofVerify};
 use super::context::{Context, read_file};
 use super::exit::{CliError, Exit};
 use super::get::verify_entry;
-use super::input::{read_verifiers, rekor_v2_leaves};
+use super::input::{possible_leaves, read_verifiers};
 use super::output::save;
 use crate::verify::{self, ProofFailure};
 
@@ -127,7 +127,7 @@ fn check(context: &Context, args: &ProofVerify) -> Result<(), CliError> {
     context.out.result(&text, &object)
 }
 
-/// The leaf in question; of an envelope one a signature.
+/// The leaf in question; of an envelope all that it may have become.
 fn leaves(args: &ProofVerify) -> Result<Vec<Hash>, CliError> {
     if let Some(hash) = args.leaf_hash {
         return Ok(vec![hash]);
@@ -144,5 +144,5 @@ fn leaves(args: &ProofVerify) -> Result<Vec<Hash>, CliError> {
         .into_iter()
         .map(|(_, material)| material)
         .collect();
-    rekor_v2_leaves(&read_file(path)?, &materials)
+    possible_leaves(&read_file(path)?, &materials)
 }

@@ -133,9 +133,8 @@ impl Run<'_> {
         submission: &Submission,
         receipts: &[Receipt],
     ) -> Result<(), CliError> {
-        if let Some(expected) = expected_leaves(self.log.dialect, submission) {
-            verify::expected_leaf(receipts, &expected?)?;
-        }
+        let expected = expected_leaves(self.log.dialect, submission)?;
+        verify::expected_leaf(receipts, &expected)?;
         for receipt in receipts {
             if receipt.log != self.log.name {
                 let (expected, found) = (&self.log.name, &receipt.log);

@@ -70,7 +70,6 @@ def spoilt(bundle):
 
 def rekor_v1(name):
     log = server(name)
-    place.must([log.program, "log", "add", log.dir, "--name", "rekor-v1", "--dialect", "rekor-v1"])
     log.signing_config = log.dir / "signing_config.rekor-v1.json"
     return log
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
-use pkcs8::{LineEnding, SecretDocument};
+use pkcs8::{Document, LineEnding, SecretDocument};
 use treering_api::log::LogName;
 
 use super::{KeyError, read_private};
@@ -50,6 +50,60 @@ impl EcdsaKey {
         let spki = spki.as_ref().to_vec();
         Ok(Self { pair, spki })
     }
+}
+
+/// The second key of a log, or what its work has left.
+pub enum SecondKey {
+    /// The key.
+    Signing(EcdsaKey),
+    /// The log is frozen, all that the key had to sign is kept, and the key is gone.
+    Retired {
+        /// The DER of the public key's SubjectPublicKeyInfo.
+        spki: Vec<u8>,
+        /// The last checkpoint of Rekor v1.
+        checkpoint: String,
+    },
+}
+
+impl SecondKey {
+    /// The DER of the public key's SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        match self {
+            Self::Signing(key) => key.spki_der(),
+            Self::Retired { spki, .. } => spki,
+        }
+    }
+}
+
+/// Reads a log's key; where it is gone, the public key and the last checkpoint, if there is one.
+///
+/// # Errors
+/// As [`load`]; if the public key beside the checkpoint is none.
+pub fn load_or_retired(
+    keys: &Path,
+    public_key: &Path,
+    checkpoint: &Path,
+    log: &LogName,
+) -> Result<SecondKey, KeyError> {
+    if path(keys, log).exists() || !checkpoint.exists() {
+        return load(keys, log).map(SecondKey::Signing);
+    }
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|source| KeyError::File {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let pem = read(public_key)?;
+    let (_, document) = Document::from_pem(&pem).map_err(|_| KeyError::Format {
+        path: public_key.to_owned(),
+        expected: "the public half of the log's second key in PEM",
+    })?;
+    Ok(SecondKey::Retired {
+        spki: document.into_vec(),
+        checkpoint: read(checkpoint)?,
+    })
 }
 
 /// The file of a log's key.

@@ -6,20 +6,21 @@ use bytes::Bytes;
 use treering_api::reject::{Reject, RejectKind};
 use treering_rekor::v1::wire::LogEntryAnon;
 use treering_rekor::v1::{LogKey, Tree, TreeId};
+use treering_storage::Head;
 use treering_tlog::Hash;
 
 use super::SharedLog;
 use super::commit::Published;
 use super::recover::OpenError;
 use crate::keys::KeyError;
-use crate::keys::ecdsa::EcdsaKey;
+use crate::keys::ecdsa::SecondKey;
 
 /// Hashed before the key, so that a tree's number is no part of any other hash of the key.
 const TREE_DOMAIN: &[u8] = b"treering rekor-v1 tree\n";
 
 /// The second key of a log and what it is known by.
 pub struct RekorV1 {
-    key: EcdsaKey,
+    key: SecondKey,
     log_key: LogKey,
     log_id: String,
     tree: Tree,
@@ -31,7 +32,7 @@ impl RekorV1 {
     ///
     /// # Errors
     /// If the key is none for such a log, or the host's name cannot stand in a checkpoint.
-    pub fn new(name: &str, origin: &str, key: EcdsaKey) -> Result<Self, OpenError> {
+    pub fn new(name: &str, origin: &str, key: SecondKey) -> Result<Self, OpenError> {
         let refused = |reason: String| OpenError::Key {
             name: name.to_owned(),
             reason,
@@ -67,15 +68,65 @@ impl RekorV1 {
 
     /// The signed entry timestamp of an entry: another one each time, so what is handed out is kept.
     pub(crate) fn sign_timestamp(&self, entry: &LogEntryAnon) -> Result<Bytes, Reject> {
-        let signed = self.key.sign(&entry.timestamp_payload());
+        let SecondKey::Signing(key) = &self.key else {
+            return Err(Reject::new(
+                RejectKind::Internal,
+                "no timestamp of the entry is kept and the log's second key is gone; put the key back",
+            ));
+        };
+        let signed = key.sign(&entry.timestamp_payload());
         signed.map(Bytes::from).map_err(|error| unsigned(&error))
     }
 
     fn sign_checkpoint(&self, published: &Published) -> Result<String, Reject> {
-        let signed = &published.checkpoint;
-        let sign = |text: &[u8]| self.key.sign(text);
-        let note = self.tree.checkpoint(signed.size, signed.root, sign);
-        note.map_err(|error| unsigned(&error))
+        match &self.key {
+            SecondKey::Signing(key) => {
+                let signed = &published.checkpoint;
+                let sign = |text: &[u8]| key.sign(text);
+                let note = self.tree.checkpoint(signed.size, signed.root, sign);
+                note.map_err(|error| unsigned(&error))
+            }
+            // `check_retired` held it against the tree when the log was opened.
+            SecondKey::Retired { checkpoint, .. } => Ok(checkpoint.clone()),
+        }
+    }
+
+    /// Whether a log may be opened without its second key: it takes no entries, and the checkpoint that was kept is of
+    /// its tree.
+    ///
+    /// # Errors
+    /// What is to be put back.
+    pub(crate) fn check_retired(
+        &self,
+        name: &str,
+        frozen: bool,
+        head: &Head,
+    ) -> Result<(), OpenError> {
+        let SecondKey::Retired { checkpoint, .. } = &self.key else {
+            return Ok(());
+        };
+        let refused = |reason: String| OpenError::Key {
+            name: name.to_owned(),
+            reason,
+        };
+        if !frozen {
+            let reason = "it takes entries and keys/NAME.ecdsa.pem is missing; put the key back";
+            return Err(refused(reason.replace("NAME", name)));
+        }
+        let opened = self.tree.open(checkpoint);
+        let opened = opened.map_err(|e| {
+            refused(format!(
+                "its final checkpoint: {e}; put back the right one, or keys/{name}.ecdsa.pem"
+            ))
+        })?;
+        let found = opened.checkpoint();
+        if (found.size, found.root) != (head.size, head.root) {
+            return Err(refused(format!(
+                "expected its final checkpoint to be of size {} and root {}, found {} and {}; put back keys/{name}.ecdsa.pem",
+                head.size, head.root, found.size, found.root
+            )));
+        }
+        Ok(())
     }
 }
 

@@ -51,6 +51,10 @@ impl Service {
         let (state, mark) = (description.state, description.mark);
         let (store, published) = (&self.parts.store, &self.parts.published);
         let (edge, head) = recover(store, published, &identity, &state, mark.as_ref())?;
+        if let Some(v1) = &rekor_v1 {
+            let frozen = matches!(state, State::Frozen { .. });
+            v1.check_retired(identity.name.as_str(), frozen, &head)?;
+        }
         let committer = Committer {
             identity,
             store: Arc::clone(&self.parts.store),
@@ -69,7 +73,7 @@ impl Service {
 
     fn rekor_v1_key(&self, log: &LogDescription) -> Result<RekorV1, OpenError> {
         let name = log.name.as_str();
-        let key = (self.parts.ecdsa_keys)(&log.name).map_err(|reason| OpenError::Key {
+        let key = (self.parts.second_keys)(&log.name).map_err(|reason| OpenError::Key {
             name: name.to_owned(),
             reason,
         })?;

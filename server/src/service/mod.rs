@@ -6,9 +6,11 @@ mod cosign;
 mod read;
 pub mod rekor_v1;
 pub mod rekor_v2;
+mod retire;
 mod submit;
 mod verifiers;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -32,9 +34,10 @@ use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 pub use content::{RekorV2Request, RekorV2Rules};
 pub(crate) use read::blocking;
+pub use retire::{FINAL_CHECKPOINT_SUFFIX, final_checkpoint};
 
 use crate::clock::Clock;
-use crate::keys::ecdsa::EcdsaKey;
+use crate::keys::ecdsa::SecondKey;
 use crate::limits::Limits;
 use crate::log::LogHandle;
 use crate::log::admission::{Admission, FreeDisk};
@@ -52,7 +55,7 @@ use verifiers::VerifierCache;
 pub type KeyLoader = Box<dyn Fn(&LogName) -> Result<SigningKey, String> + Send + Sync>;
 
 /// Loads the second key of a log of dialect rekor-v1.
-pub type EcdsaKeyLoader = Box<dyn Fn(&LogName) -> Result<EcdsaKey, String> + Send + Sync>;
+pub type SecondKeyLoader = Box<dyn Fn(&LogName) -> Result<SecondKey, String> + Send + Sync>;
 
 /// What a service is made of.
 pub struct ServiceParts {
@@ -71,7 +74,9 @@ pub struct ServiceParts {
     /// Checkpoint keys.
     pub keys: KeyLoader,
     /// The second keys of rekor-v1 logs.
-    pub ecdsa_keys: EcdsaKeyLoader,
+    pub second_keys: SecondKeyLoader,
+    /// The data directory, where the final checkpoints of rekor-v1 logs are put.
+    pub root: PathBuf,
     /// Free bytes where the store lives.
     pub free_disk: FreeDisk,
     /// How many threads verify signatures.
@@ -259,7 +264,10 @@ impl Service {
             successor: Some((successor.to_string(), successor.to_string())),
             mark: false,
         };
-        self.log(Some(name))?.freeze(freeze).await
+        let log = self.log(Some(name))?;
+        let size = log.freeze(freeze).await?;
+        self.sign_ahead(&log);
+        Ok(size)
     }
 
     async fn freeze_as(
@@ -283,7 +291,10 @@ impl Service {
             }
         };
         let freeze = Freeze { successor, mark };
-        self.log(Some(name))?.freeze(freeze).await
+        let log = self.log(Some(name))?;
+        let size = log.freeze(freeze).await?;
+        self.sign_ahead(&log);
+        Ok(size)
     }
 
     /// How the service is.

@@ -260,6 +260,22 @@ impl Found {
         Ok(base64::engine::general_purpose::STANDARD.encode(timestamp))
     }
 
+    /// Signs the entry's timestamp and keeps it, unless another one is kept. Blocks.
+    pub(super) fn keep_timestamp(&self) -> Result<(), Reject> {
+        let (log, published) = (&self.shard.log, self.shard.log.published());
+        let entry = log.read_at(self.index, &published)?;
+        let time = i64::try_from(entry.integrated_time).unwrap_or(i64::MAX);
+        let signed = self
+            .shard
+            .v1
+            .sign_timestamp(&self.anon(&entry.leaf, time))?;
+        let kept = log
+            .store
+            .keep_timestamps(log.identity.id, &[(self.index, signed)]);
+        kept.map_err(|error| read_fault(log.name(), &error))
+            .map(drop)
+    }
+
     /// `attestation.data`: of intoto and cose entries, up to Rekor v1's own limit.
     fn attestation(
         &self,

@@ -38,6 +38,7 @@ impl Write for MovesOn<'_> {
 
 async fn data_directory(dir: &Path) {
     let options = InitOptions {
+        dialects: vec![treering_api::log::Dialect::RekorV2],
         url: ServerUrl::parse("http://log.example.org").unwrap(),
         origin: None,
         allow_foreign_origin: false,

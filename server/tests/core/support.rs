@@ -192,7 +192,8 @@ impl World {
             limits: self.limits.clone(),
             metrics: Arc::new(Metrics::new()),
             keys: Box::new(checkpoint_key),
-            ecdsa_keys: Box::new(|log| Err(format!("no second key of log {log}"))),
+            second_keys: Box::new(|log| Err(format!("no second key of log {log}"))),
+            root: self.dir.path().to_owned(),
             free_disk: Box::new(move || Ok(free.load(Ordering::SeqCst))),
             verify_workers: 2,
         };

@@ -22,12 +22,22 @@ pub(crate) struct Child {
 
 impl Child {
     pub(crate) fn init(dir: &Path) {
-        let output = run(&[
+        Self::init_as(dir, &[]);
+    }
+
+    /// With the log rekor-v2 alone.
+    pub(crate) fn init_rekor_v2(dir: &Path) {
+        Self::init_as(dir, &["--dialect", "rekor-v2"]);
+    }
+
+    fn init_as(dir: &Path, more: &[&str]) {
+        let arguments = [
             "init",
             dir.to_str().unwrap(),
             "--url",
             "http://localhost:3000",
-        ]);
+        ];
+        let output = run(&[&arguments[..], more].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
 
@@ -193,7 +203,7 @@ fn logs_are_changed_with_and_without_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let dir = path.to_str().unwrap();
-    Child::init(&path);
+    Child::init_rekor_v2(&path);
     let server = Child::serve(&path, &[]);
     let (out, _) = ends(
         0,
@@ -336,7 +346,7 @@ fn an_old_key_never_signs_a_new_tree() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let dir = path.to_str().unwrap();
-    Child::init(&path);
+    Child::init_rekor_v2(&path);
     // The database is gone, and with it what was published: only the key and its vkey are left.
     std::fs::remove_dir_all(path.join("db")).unwrap();
     std::fs::remove_dir_all(path.join("published")).unwrap();

@@ -2,6 +2,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
+use treering_api::log::Dialect;
 use treering_server::app::AppError;
 use treering_server::config::{Config, File};
 use treering_server::init::{InitOptions, init};
@@ -77,6 +78,61 @@ async fn a_data_directory_has_everything() {
     )
     .unwrap();
     assert_eq!(config, minimal);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_each_dialect_is_made_and_clients_are_told_of_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = InitOptions {
+        dialects: vec![Dialect::RekorV2, Dialect::RekorV1],
+        origin: Some("my.log/origin".to_owned()),
+        allow_foreign_origin: true,
+        ..options("http://localhost:3000")
+    };
+    let logs = init(folder.path(), both, clock()).await.unwrap();
+    let names: Vec<_> = logs
+        .iter()
+        .map(|log| (log.name.as_str(), log.origin.as_str()))
+        .collect();
+    let expected = [
+        ("rekor-v2", "my.log/origin"),
+        ("rekor-v1", "localhost/logs/rekor-v1"),
+    ];
+    assert_eq!(names, expected);
+    let pem = std::fs::read_to_string(folder.path().join("rekor-v1.pub")).unwrap();
+    assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\n"), "{pem}");
+    let root = json(&folder.path().join("trusted_root.json"));
+    assert_eq!(root["tlogs"].as_array().unwrap().len(), 2);
+    for (file, version) in [
+        ("signing_config.json", 2),
+        ("signing_config.rekor-v1.json", 1),
+    ] {
+        let config = json(&folder.path().join(file));
+        let urls = config["rekorTlogUrls"].as_array().unwrap();
+        assert_eq!(
+            (urls.len(), &urls[0]["majorApiVersion"]),
+            (1, &version.into()),
+            "{file}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dialects_are_given_once_and_not_never() {
+    for (dialects, found) in [
+        (vec![], "none"),
+        (vec![Dialect::RekorV1, Dialect::RekorV1], "rekor-v1 twice"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("log");
+        let wrong = InitOptions {
+            dialects,
+            ..options("http://localhost:3000")
+        };
+        let error = init(&dir, wrong, clock()).await.unwrap_err().to_string();
+        assert!(error.contains(found), "{error}");
+        assert!(!dir.exists(), "nothing was made");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

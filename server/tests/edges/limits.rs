@@ -224,7 +224,7 @@ async fn memory_grows_by_less_than_twice_the_body() {
         let dir = folder
             .path()
             .join(if chunked { "chunked" } else { "length" });
-        Child::init(&dir);
+        Child::init_rekor_v2(&dir);
         let child = Child::serve(&dir, &[]);
         let url = format!("http://{}{}", child.run.listen, submit_path());
         let before = child.peak_memory_kib();

@@ -20,6 +20,7 @@ mod limits;
 mod native;
 mod rekor_v1;
 mod rekor_v2;
+mod retire;
 mod shutdown;
 mod stalls;
 mod support;

@@ -20,7 +20,7 @@ use treering_tlog::{Hash, LeafIndex, TreeSize, checkpoint};
 use super::admin::name;
 use super::support::{Answer, Running, submission};
 
-const ENTRIES: &str = "/api/v1/log/entries";
+pub(crate) const ENTRIES: &str = "/api/v1/log/entries";
 
 fn key() -> p256::ecdsa::SigningKey {
     p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap()
@@ -34,7 +34,7 @@ fn pem() -> String {
 }
 
 /// The proposed entry of a number.
-fn proposed(number: u64) -> Value {
+pub(crate) fn proposed(number: u64) -> Value {
     let digest = Hash::of(&number.to_be_bytes());
     let signature: p256::ecdsa::Signature = key().sign_prehash(digest.as_bytes()).unwrap();
     json!({"apiVersion": "0.0.1", "kind": "hashedrekord", "spec": {
@@ -49,7 +49,7 @@ fn proposed_dsse(text: &str) -> Value {
         "envelope": envelope, "verifiers": [STANDARD.encode(pem())]}, "signatures": null}})
 }
 
-fn new_log(called: &str) -> NewLog {
+pub(crate) fn new_log(called: &str) -> NewLog {
     NewLog {
         name: name(called),
         dialect: Dialect::RekorV1,
@@ -59,21 +59,21 @@ fn new_log(called: &str) -> NewLog {
     }
 }
 
-async fn start() -> Running {
+pub(crate) async fn start() -> Running {
     let server = Running::start().await;
     let added = Change::Add(new_log("rekor-v1"));
     server.server.app().change(added).await.unwrap();
     server
 }
 
-async fn post(server: &Running, path: &str, body: &Value) -> Answer {
+pub(crate) async fn post(server: &Running, path: &str, body: &Value) -> Answer {
     let request = Request::post(format!("{}{path}", server.url()));
     let request = request.header("content-type", "application/json");
     server.send(request, body.to_string()).await
 }
 
 /// The one entry of an answer, with its id.
-fn one(answer: &Answer) -> (String, LogEntryAnon) {
+pub(crate) fn one(answer: &Answer) -> (String, LogEntryAnon) {
     let entries: LogEntry = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(entries.len(), 1, "{entries:?}");
     entries.into_iter().next().unwrap()
@@ -105,7 +105,7 @@ fn log_key(pem: &[u8]) -> LogKey {
 }
 
 /// Checks an entry as a client would.
-async fn verify(server: &Running, id: &str, entry: &LogEntryAnon) {
+pub(crate) async fn verify(server: &Running, id: &str, entry: &LogEntryAnon) {
     let trees = trees(server).await;
     let tree = &trees[&entry.log_id];
     let path = format!("/api/v1/log/publicKey?treeID={}", tree.id());

@@ -17,7 +17,7 @@ use p256::ecdsa::signature::Signer as _;
 use p256::pkcs8::EncodePublicKey as _;
 use serde_json::Value;
 use treering_api::Log as _;
-use treering_api::log::Submission;
+use treering_api::log::{Dialect, Submission};
 use treering_server::clock::{Clock, SystemClock};
 use treering_server::config::{Config, ServerUrl};
 use treering_server::init::{InitOptions, init};
@@ -68,6 +68,7 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 pub(crate) fn options(url: &str) -> InitOptions {
     InitOptions {
         url: ServerUrl::parse(url).unwrap(),
+        dialects: vec![Dialect::RekorV2],
         origin: None,
         allow_foreign_origin: false,
         services: Services::default(),

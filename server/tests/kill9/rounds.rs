@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::process::{Server, fsck, init};
 use p256::ecdsa::signature::Signer as _;
 use parking_lot::Mutex;
-use treering_api::log::{EntryId, Log as _, Receipt, Submission};
+use treering_api::log::{EntryId, Log as _, LogName, Receipt, Submission};
 use treering_client::Remote;
 use treering_tlog::note::VerifierKey;
 use treering_tlog::{Hash, TreeSize, checkpoint};
@@ -19,14 +19,29 @@ const MAX_ENTRIES: usize = 2_000;
 /// Submitters at the same time.
 const SUBMITTERS: usize = 16;
 
-/// What the outside knows of one log.
+/// The logs that `init` makes. They share a store, so each is written to beside the other.
+const LOGS: [&str; 2] = ["rekor-v1", "rekor-v2"];
+
+/// What the outside knows of the logs.
 struct Witness {
-    key: VerifierKey,
-    roots: HashMap<TreeSize, Hash>,
+    keys: HashMap<String, VerifierKey>,
+    roots: HashMap<(String, TreeSize), Hash>,
     acknowledged: Vec<Receipt>,
 }
 
 impl Witness {
+    fn of(dir: &std::path::Path) -> Self {
+        let key = |log: &str| {
+            let vkey = std::fs::read_to_string(dir.join(format!("{log}.vkey"))).unwrap();
+            (log.to_owned(), VerifierKey::parse(vkey.trim()).unwrap())
+        };
+        Self {
+            keys: LOGS.map(key).into(),
+            roots: HashMap::new(),
+            acknowledged: Vec::new(),
+        }
+    }
+
     fn accept(&mut self, receipt: Receipt) {
         self.open(&receipt, &receipt.leaf_hash);
         self.acknowledged.push(receipt);
@@ -34,10 +49,12 @@ impl Witness {
 
     /// The proof holds, and its size has the root it always had.
     fn open(&mut self, receipt: &Receipt, leaf_hash: &Hash) {
-        let opened = checkpoint::open(receipt.proof.checkpoint.as_bytes(), &self.key).unwrap();
+        let log = receipt.log.to_string();
+        let opened = checkpoint::open(receipt.proof.checkpoint.as_bytes(), &self.keys[&log]);
+        let opened = opened.unwrap();
         let (size, root) = (opened.checkpoint().size, opened.checkpoint().root);
         assert_eq!(
-            *self.roots.entry(size).or_insert(root),
+            *self.roots.entry((log, size)).or_insert(root),
             root,
             "size {size} has two roots"
         );
@@ -59,17 +76,16 @@ async fn nothing_acknowledged_is_lost_and_no_size_has_two_roots() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("log");
         init(&dir);
-        let vkey = std::fs::read_to_string(dir.join("rekor-v2.vkey")).unwrap();
-        let witness = Arc::new(Mutex::new(Witness {
-            key: VerifierKey::parse(vkey.trim()).unwrap(),
-            roots: HashMap::new(),
-            acknowledged: Vec::new(),
-        }));
+        let witness = Arc::new(Mutex::new(Witness::of(&dir)));
         for _ in 0..ROUNDS_PER_FOLDER.min(rounds - done) {
             round(&dir, &witness, done).await;
             done += 1;
         }
         check_all(&dir, &witness).await;
+        for log in LOGS {
+            let known = &witness.lock().acknowledged;
+            assert!(known.iter().any(|receipt| receipt.log.as_str() == log));
+        }
         entries += witness.lock().acknowledged.len();
         fsck(&dir);
         println!("{done} of {rounds} rounds, {entries} entries acknowledged and found again");
@@ -127,12 +143,13 @@ async fn submit(
     died: &tokio::sync::watch::Receiver<bool>,
 ) {
     let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+    let log = LogName::new(LOGS[submitter % LOGS.len()]).unwrap();
     for number in 0..MAX_ENTRIES / SUBMITTERS {
         let submission = submission(
             &key,
             &format!("round {round} submitter {submitter} number {number}"),
         );
-        match remote.submit(None, submission).await {
+        match remote.submit(Some(&log), submission).await {
             Ok(receipts) => {
                 for receipt in receipts {
                     witness.lock().accept(receipt);
@@ -173,7 +190,11 @@ fn submission(key: &p256::ecdsa::SigningKey, text: &str) -> Submission {
 /// An acknowledged entry is found by its leaf hash, at its index, with a proof.
 async fn check(remote: &Remote, witness: &Mutex<Witness>, receipt: &Receipt) {
     let entry = remote
-        .entry(None, EntryId::LeafHash(receipt.leaf_hash), None)
+        .entry(
+            Some(&receipt.log),
+            EntryId::LeafHash(receipt.leaf_hash),
+            None,
+        )
         .await
         .unwrap();
     assert_eq!(

@@ -68,7 +68,7 @@ class Server:
         return int(self.checkpoint().split("\n")[1])
 
     # How the load generator brings in entries, and on how many connections.
-    load, load_connections = ["--mode", "batch", "--batch", "256"], 8
+    load, load_connections = ["--log", "rekor-v2", "--mode", "batch", "--batch", "256"], 8
 
     def fill(self, size):
         """Adds as many entries as are missing: of their own seed, for the log would not take the same ones again."""
