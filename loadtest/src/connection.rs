@@ -110,8 +110,7 @@ impl Target {
         let answer = tokio::time::timeout(timeout, answer)
             .await
             .unwrap_or(Err(Failure::TimedOut));
-        let (status, body) =
-            answer.map_err(|failure| anyhow::anyhow!("{what}: {failure}"))?;
+        let (status, body) = answer.map_err(|failure| anyhow::anyhow!("{what}: {failure}"))?;
         ensure!(
             status == StatusCode::OK,
             "{what}: expected status 200, found {status}"

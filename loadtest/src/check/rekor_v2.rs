@@ -37,7 +37,11 @@ impl Checker<'_> {
         let inclusion = proof.inclusion()?;
         self.proofs
             .included(leaf, &inclusion, &proof.checkpoint.envelope)?;
-        let signed = self.proofs.open(&proof.checkpoint.envelope)?.root.to_base64();
+        let signed = self
+            .proofs
+            .open(&proof.checkpoint.envelope)?
+            .root
+            .to_base64();
         ensure!(
             proof.root_hash == signed,
             "expected root hash {signed}, found {}",

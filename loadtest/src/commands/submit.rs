@@ -70,9 +70,8 @@ pub(super) fn run(args: &SubmitArgs) -> anyhow::Result<u8> {
     measured.finish(load, mode, disk, |samples| match &door {
         Door::Native(facts) => Checker::native(facts, &corpus).check(samples),
         Door::RekorV2(Some(key)) => Checker::rekor_v2(key, &corpus).check(samples),
-        Door::RekorV1(Some(log)) => EntryChecker::new(log).check(samples, |number| {
-            expected_leaf(args.kind, &corpus, number)
-        }),
+        Door::RekorV1(Some(log)) => EntryChecker::new(log)
+            .check(samples, |number| expected_leaf(args.kind, &corpus, number)),
         Door::RekorV1(None) | Door::RekorV2(None) => Verdict::default(), // then there are no samples
     })
 }

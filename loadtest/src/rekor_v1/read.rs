@@ -37,7 +37,9 @@ impl Known {
     fn new(id: String, entry: &LogEntryAnon) -> anyhow::Result<Self> {
         let leaf = STANDARD.decode(&entry.body).context("body")?;
         let (digest, key) = match Entry::parse(&leaf)? {
-            Entry::HashedRekord(spec) => (spec.data.hash, by_pem(&spec.signature.public_key.content)),
+            Entry::HashedRekord(spec) => {
+                (spec.data.hash, by_pem(&spec.signature.public_key.content))
+            }
             Entry::Dsse(spec) => {
                 let signature = spec.signatures.first().context("no signature")?;
                 (spec.payload_hash, by_digest_of_pem(&signature.verifier)?)
@@ -109,7 +111,10 @@ impl Library {
         timeout: Duration,
     ) -> anyhow::Result<Self> {
         let size = log.checkpoint.size.get();
-        ensure!(size > 1, "expected a log of at least 2 entries, found {size}");
+        ensure!(
+            size > 1,
+            "expected a log of at least 2 entries, found {size}"
+        );
         let mut library = Self {
             log,
             what,

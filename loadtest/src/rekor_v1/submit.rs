@@ -43,9 +43,9 @@ impl RekorV1 {
         threads: usize,
     ) -> anyhow::Result<Self> {
         let made = match kind {
-            EntryKind::Hashedrekord => {
-                source.each(requests, threads, &|envelope, key| body(kind, envelope, key))?
-            }
+            EntryKind::Hashedrekord => source.each(requests, threads, &|envelope, key| {
+                body(kind, envelope, key)
+            })?,
             EntryKind::Dsse | EntryKind::Intoto => Vec::new(),
         };
         Ok(Self {
@@ -116,11 +116,7 @@ pub(crate) fn only_signature<'a>(envelope: &'a Envelope<'_>) -> anyhow::Result<&
 ///
 /// # Errors
 /// There is no such envelope, or it is none that verifies.
-pub(crate) fn expected_leaf(
-    kind: EntryKind,
-    corpus: &Corpus,
-    number: u64,
-) -> anyhow::Result<Hash> {
+pub(crate) fn expected_leaf(kind: EntryKind, corpus: &Corpus, number: u64) -> anyhow::Result<Hash> {
     let envelope = corpus.envelope(number).context("no such envelope")?;
     let body = body(kind, &envelope, &corpus.keys()[corpus.key_of(number)])?;
     let entry = ProposedEntry::parse(&body)?.verify(&Uncached)?;
@@ -129,7 +125,8 @@ pub(crate) fn expected_leaf(
 
 impl Exchange for RekorV1 {
     fn request(&self, number: u64) -> Request<Full<Bytes>> {
-        self.target.request_json(self.uri.clone(), self.body(number))
+        self.target
+            .request_json(self.uri.clone(), self.body(number))
     }
 
     /// Only 201 is a success: a log that has the entry answers 409, without a proof.
@@ -138,7 +135,9 @@ impl Exchange for RekorV1 {
         let failure = if status != StatusCode::CREATED {
             Some(refusal(status))
         } else if !is_object(body.trim_ascii()) {
-            Some(Failure::Unreadable("a success without the JSON of an entry"))
+            Some(Failure::Unreadable(
+                "a success without the JSON of an entry",
+            ))
         } else {
             None
         };

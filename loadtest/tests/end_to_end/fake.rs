@@ -23,9 +23,9 @@ use treering_api::{Reject, RejectKind};
 use treering_attest::VerifierMaterial;
 use treering_rekor::{v1, v2};
 use treering_tlog::checkpoint::{Checkpoint, Origin, sign};
+use treering_tlog::merkle::consistency;
 use treering_tlog::note::{KeyName, NoteSigner};
 use treering_tlog::tile::{HashTile, Tile};
-use treering_tlog::merkle::consistency;
 use treering_tlog::{CompactRange, Growth, Hash, LeafIndex, TreeSize, entry_bundle};
 
 use crate::{fake_grpc, fake_rekor_v1, fake_rekor_v2};

@@ -146,8 +146,20 @@ fn a_stall_shows_in_the_latencies_of_an_open_loop() {
 fn a_statement_is_as_long_as_provenance_unless_another_length_is_asked_for() {
     let server = start(Fault::None, 0);
     let args = [
-        "submit", "--mode", "rekor-v1", "--kind", "dsse", "--count", "3", "--url", &server.url,
-        "-o", "json", "--verify", "1", "--pid",
+        "submit",
+        "--mode",
+        "rekor-v1",
+        "--kind",
+        "dsse",
+        "--count",
+        "3",
+        "--url",
+        &server.url,
+        "-o",
+        "json",
+        "--verify",
+        "1",
+        "--pid",
     ];
     let pid = std::process::id().to_string();
     let ended = loadtest(&[&args[..], &[&pid, "--pid", &pid]].concat());

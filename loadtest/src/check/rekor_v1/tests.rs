@@ -67,7 +67,11 @@ fn an_altered_answer_is_wrong_and_says_where() {
         ("{", r#""logID":""#, "expected log id"),
         ("{", r#""integratedTime":"#, "signed entry timestamp"),
         ("{", r#""logIndex":"#, "signed entry timestamp"),
-        ("{", r#""signedEntryTimestamp":"ME"#, "signed entry timestamp"),
+        (
+            "{",
+            r#""signedEntryTimestamp":"ME"#,
+            "signed entry timestamp",
+        ),
         (proof, r#""rootHash":""#, "expected root hash"),
         (proof, r#""hashes":[""#, "inclusion"),
         (proof, r#""logIndex":"#, "expected a proof of index"),
@@ -81,7 +85,11 @@ fn an_altered_answer_is_wrong_and_says_where() {
         assert_eq!((verdict.verified, verdict.wrong), (0, 1), "{word}");
         assert!(verdict.messages[0].contains(message), "{word}: {verdict:?}");
     }
-    let two = HASHEDREKORD.replacen('{', r#"{"00":{"body":"","integratedTime":1,"logID":"","logIndex":0},"#, 1);
+    let two = HASHEDREKORD.replacen(
+        '{',
+        r#"{"00":{"body":"","integratedTime":1,"logID":"","logIndex":0},"#,
+        1,
+    );
     let verdict = check(EntryKind::Hashedrekord, 1, &two);
     assert!(verdict.messages[0].contains("expected 1 entry, found 2"));
 }
