@@ -18,7 +18,6 @@ use super::content::Content;
 use super::submit::sequenced;
 use super::{Service, read};
 use crate::log::commit::Published;
-use crate::log::nodes::StoreNodes;
 use crate::log::rekor_v1::RekorV1;
 use crate::log::{LogHandle, State, read_fault};
 
@@ -182,13 +181,7 @@ impl Shard {
         published: &Published,
         ids: &mut Vec<v1::EntryId>,
     ) -> Result<(), Reject> {
-        let nodes = || {
-            StoreNodes::new(
-                self.log.store.as_ref(),
-                self.log.identity.id,
-                &published.edge,
-            )
-        };
+        let nodes = || self.log.tree_of(published);
         let mut tile = (0, nodes());
         for index in indexes {
             let number = index.get() >> TILE_HEIGHT;
