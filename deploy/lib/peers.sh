@@ -3,6 +3,7 @@
 #   $peers/bin/NAME           a Go program (peer_go)
 #   $peers/venv/NAME/bin      the programs of a Python environment (peer_venv)
 #   $peers/node/NAME          a folder with node_modules (peer_node)
+#   $peers/bin/rekor-v1 and what it needs (peer_rekor_v1); run_rekor_v1 runs them all
 
 peers=$cache/peers
 
@@ -63,4 +64,80 @@ _peer_folder() {
   mkdir -p "$(dirname "$dir")"
   "$fill" "$dir" "$@" || return
   printf '%s\n' "$*" >"$dir/.made-of"
+}
+
+# peer_rekor_v1: Rekor v1's server, Trillian, MariaDB and Redis. Of the latter two without the packages that make
+# Debian start them, so that what the machine may have of its own is left alone.
+peer_rekor_v1() {
+  local name
+  need_packages curl jq openssl mariadb-server-core mariadb-client-core redis-tools
+  for name in trillian_log_server trillian_log_signer createtree; do
+    peer_go "$name" "github.com/google/trillian/cmd/$name@$trillian_version" || return
+  done
+  peer_go rekor-v1 "github.com/sigstore/rekor/cmd/rekor-server@$rekor_v1_version"
+}
+rekor_v1_version=v1.5.4
+trillian_version=v1.7.3
+
+# run_rekor_v1 DIR PORT HOST: starts all five with an empty database in DIR, which must not exist, on eight ports from PORT on;
+# Rekor v1 answers on PORT, as HOST. Its metrics are on :2112 whatever one says. Ready when it returns; leaves the ids of the
+# processes in the array rekor_v1_pids, for who must end them, and what they say in DIR/log. MariaDB and Redis run as nobody where
+# this runs as root. They are set up as upstream's compose file does, but for as many connections as are asked for.
+run_rekor_v1() {
+  local dir=$1 port=$2 host=$3 as=() uri tree schema
+  rekor_v1_pids=()
+  mkdir "$dir" "$dir/mysql" "$dir/redis" "$dir/log"
+  # MariaDB refuses to run as root, and the folders above may be closed to others.
+  if [ "$(id -u)" -eq 0 ]; then
+    chmod 755 "$dir"
+    chown nobody: "$dir" "$dir/mysql" "$dir/redis"
+    as=(setpriv --reuid nobody --regid nogroup --clear-groups)
+  fi
+  "${as[@]}" mariadb-install-db --no-defaults --datadir="$dir/mysql" --skip-test-db \
+    --auth-root-authentication-method=normal >"$dir/log/install" 2>&1 || { cat "$dir/log/install" >&2; return 1; }
+  # On Debian the program of Redis is that of its check, by another name.
+  ln -s "$(readlink -f "$(command -v redis-server || command -v redis-check-rdb)")" "$dir/redis-server"
+  _rekor_v1_part mariadb "${as[@]}" mariadbd --no-defaults --datadir="$dir/mysql" --socket="$dir/mysql.sock" \
+    --port=$((port + 1)) --bind-address=127.0.0.1 --skip-name-resolve --max-connections=2000 --pid-file="$dir/mysql/pid"
+  _rekor_v1_part redis "${as[@]}" "$dir/redis-server" --port $((port + 2)) --bind 127.0.0.1 --dir "$dir/redis" --appendonly yes
+  _rekor_v1_await mariadb mariadb --no-defaults --socket="$dir/mysql.sock" --user=root -e 'SELECT 1' || return
+  # Where the module is: installing the programs left it there.
+  schema=$(go mod download -json "github.com/google/trillian@$trillian_version" | jq -r .Dir)/storage/mysql/schema/storage.sql
+  {
+    echo "CREATE DATABASE trillian; CREATE USER 'trillian'@'127.0.0.1' IDENTIFIED BY 'trillian';"
+    echo "GRANT ALL ON trillian.* TO 'trillian'@'127.0.0.1'; USE trillian;"
+    cat "$schema"
+  } | mariadb --no-defaults --socket="$dir/mysql.sock" --user=root || return
+  uri="trillian:trillian@tcp(127.0.0.1:$((port + 1)))/trillian?parseTime=true&interpolateParams=true"
+  _rekor_v1_part log-server "$peers/bin/trillian_log_server" --quota_system=noop --storage_system=mysql --mysql_uri="$uri" \
+    --rpc_endpoint="127.0.0.1:$((port + 3))" --http_endpoint="127.0.0.1:$((port + 4))"
+  _rekor_v1_part log-signer "$peers/bin/trillian_log_signer" --quota_system=noop --storage_system=mysql --mysql_uri="$uri" \
+    --rpc_endpoint="127.0.0.1:$((port + 5))" --http_endpoint="127.0.0.1:$((port + 6))" --force_master
+  _rekor_v1_await log-server curl --silent --fail --output /dev/null "http://127.0.0.1:$((port + 4))/healthz" || return
+  tree=$("$peers/bin/createtree" --admin_server="127.0.0.1:$((port + 3))" 2>"$dir/log/createtree") || return
+  openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out "$dir/key.pem"
+  _rekor_v1_part rekor "$peers/bin/rekor-v1" serve --log_type prod --rekor_server.hostname "$host" --rekor_server.signer "$dir/key.pem" \
+    --rekor_server.address 127.0.0.1 --port "$port" --trillian_log_server.port $((port + 3)) --trillian_log_server.tlog_id "$tree" \
+    --redis_server.port $((port + 2))
+  _rekor_v1_await rekor curl --silent --fail --output /dev/null "http://127.0.0.1:$port/api/v1/log"
+}
+
+# _rekor_v1_part NAME COMMAND...: starts one of them.
+_rekor_v1_part() {
+  local name=$1; shift
+  "$@" >"$dir/log/$name" 2>&1 &
+  rekor_v1_pids+=("$!")
+}
+
+# _rekor_v1_await NAME COMMAND...: waits until the command succeeds, a minute at most.
+_rekor_v1_await() {
+  local name=$1 pid=${rekor_v1_pids[-1]}; shift
+  for _ in $(seq 600); do
+    "$@" >/dev/null 2>&1 && return 0
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  tail -n 20 "$dir/log/$name" >&2
+  say "$name did not become ready"
+  return 1
 }

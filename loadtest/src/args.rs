@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Submit(SubmitArgs),
     /// Reads full tiles and entry bundles of a log.
     Tiles(TilesArgs),
+    /// Reads entries, proofs and search results by Rekor v1's API.
+    Read(ReadArgs),
     /// Makes envelopes to submit later.
     #[command(subcommand)]
     Corpus(CorpusCommand),
@@ -52,9 +54,9 @@ pub(crate) struct ContentArgs {
     /// the log answers with duplicates.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// The length of each statement, in bytes.
-    #[arg(long, default_value_t = 1024)]
-    pub(crate) bytes: u32,
+    /// The length of each statement, in bytes: by default 1024, with --kind dsse or intoto 15000, as provenance is.
+    #[arg(long)]
+    pub(crate) bytes: Option<u32>,
     /// How many distinct keys sign, in turn.
     #[arg(long, default_value_t = 16)]
     pub(crate) keys: u32,
@@ -71,6 +73,38 @@ pub(crate) enum Mode {
     Stream,
     /// Rekor v2's API, of any server that has it: POST /api/v2/log/entries, one P-256 hashedrekord each, over HTTP/1.1.
     RekorV2,
+    /// Rekor v1's API, of any server that has it: POST /api/v1/log/entries, one P-256 entry of --kind each, over HTTP/1.1.
+    RekorV1,
+}
+
+/// What is posted to Rekor v1's API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EntryKind {
+    /// `hashedrekord 0.0.1` over the digest of what an envelope signs.
+    Hashedrekord,
+    /// `dsse 0.0.1` with the envelope.
+    Dsse,
+    /// `intoto 0.0.2` with the envelope taken apart.
+    Intoto,
+}
+
+impl EntryKind {
+    /// The mode and the kind, as in reports.
+    pub(crate) const fn mode_name(self) -> &'static str {
+        match self {
+            Self::Hashedrekord => "rekor-v1 hashedrekord",
+            Self::Dsse => "rekor-v1 dsse",
+            Self::Intoto => "rekor-v1 intoto",
+        }
+    }
+
+    /// The length of a statement unless another is asked for.
+    pub(crate) const fn default_bytes(self) -> u32 {
+        match self {
+            Self::Hashedrekord => DEFAULT_BYTES,
+            Self::Dsse | Self::Intoto => PROVENANCE_BYTES,
+        }
+    }
 }
 
 impl Mode {
@@ -81,6 +115,7 @@ impl Mode {
             Self::Batch => "batch",
             Self::Stream => "stream",
             Self::RekorV2 => "rekor-v2",
+            Self::RekorV1 => "rekor-v1",
         }
     }
 }
@@ -123,8 +158,15 @@ pub(crate) struct SubmitArgs {
     /// The log; by default the newest active one of dialect rekor-v1, else of rekor-v2.
     #[arg(long)]
     pub(crate) log: Option<String>,
+    /// What is posted (only with --mode rekor-v1).
+    #[arg(long, value_enum, default_value_t = EntryKind::Hashedrekord)]
+    pub(crate) kind: EntryKind,
+    /// The PEM file of the log's ECDSA key, to verify with (only with --mode rekor-v1). By default it is that of
+    /// /api/v1/log/publicKey.
+    #[arg(long)]
+    pub(crate) log_key: Option<PathBuf>,
     /// The log's key (NAME+HASH+KEY), whose name is its origin: with --mode rekor-v2, to verify with, unless --verify is 0.
-    /// The other modes take it from /v1/logs.
+    /// The native modes take it from /v1/logs.
     #[arg(long)]
     pub(crate) vkey: Option<String>,
     /// Submit the envelopes of this file (see `corpus make`) instead of signing new ones.
@@ -157,6 +199,57 @@ pub(crate) struct TilesArgs {
     pub(crate) vkey: Option<String>,
 }
 
+/// What is read by Rekor v1's API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReadKind {
+    /// GET /api/v1/log/entries/UUID: entries by their 80 digits.
+    Uuid,
+    /// GET /api/v1/log/entries?logIndex=N: entries by their index.
+    Index,
+    /// GET /api/v1/log/proof: that the log of the start has grown from a smaller size.
+    Proof,
+    /// POST /api/v1/index/retrieve: the digest that an entry is about.
+    Search,
+    /// The same with the key that signed an entry, which finds all that it signed.
+    SearchKey,
+    /// The same with a digest that is nowhere.
+    SearchAbsent,
+}
+
+impl ReadKind {
+    /// The command and the kind, as in reports.
+    pub(crate) const fn mode_name(self) -> &'static str {
+        match self {
+            Self::Uuid => "read uuid",
+            Self::Index => "read index",
+            Self::Proof => "read proof",
+            Self::Search => "read search",
+            Self::SearchKey => "read search-key",
+            Self::SearchAbsent => "read search-absent",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+    #[arg(long, value_enum)]
+    pub(crate) what: ReadKind,
+    /// How many reads, at most. By default as many as the rate and the duration make.
+    #[arg(long)]
+    pub(crate) count: Option<NonZeroU64>,
+    /// How many entries, chosen at random, the ids, digests and keys are taken from; they are fetched before the clock starts.
+    #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) sample: u64,
+    /// Chooses what is read in which order.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The PEM file of the log's ECDSA key, to verify with. By default it is that of /api/v1/log/publicKey.
+    #[arg(long)]
+    pub(crate) log_key: Option<PathBuf>,
+}
+
 /// What all loads have.
 #[derive(Debug, Args)]
 pub(crate) struct LoadArgs {
@@ -185,9 +278,10 @@ pub(crate) struct LoadArgs {
     /// Threads of the generator. More take CPU from a server on the same machine.
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) threads: u32,
-    /// Measure CPU and memory of this process (the server).
+    /// Measure CPU and memory of this process (the server). May be given for each process that it consists of: they are added
+    /// up.
     #[arg(long)]
-    pub(crate) pid: Option<u32>,
+    pub(crate) pid: Vec<u32>,
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
 }
@@ -214,5 +308,11 @@ fn share(text: &str) -> Result<f64, String> {
         _ => Err(format!("expected a number from 0 to 1, found {text}")),
     }
 }
+
+/// The length of a statement.
+pub(crate) const DEFAULT_BYTES: u32 = 1024;
+
+/// The length of a provenance statement of a usual build with its materials.
+const PROVENANCE_BYTES: u32 = 15_000;
 
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);

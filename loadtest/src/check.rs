@@ -2,24 +2,25 @@
 //! the one that the envelope canonicalises to, the proof leads from it to the root of the checkpoint, the checkpoint is
 //! signed with the log's key, and no other answer contradicts it.
 
-use std::collections::HashMap;
-
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use treering_api::grpc::pb;
 use treering_api::json::{BatchResponseJson, SubmittedJson};
-use treering_api::log::{LogName, Receipt, Submitted};
-use treering_tlog::merkle::InclusionProof;
-use treering_tlog::{Checkpoint, Hash, LeafIndex, TreeSize};
+use treering_api::log::{Dialect, LogName, Receipt, Submitted};
+use treering_tlog::Hash;
 
 use crate::corpus::Corpus;
 
 mod facts;
 mod leaf;
+mod proofs;
+mod rekor_v1;
 mod rekor_v2;
 mod sampler;
 
 pub(crate) use facts::{LogFacts, LogKey};
+use proofs::Proofs;
+pub(crate) use rekor_v1::{EntryChecker, ReadChecker};
 pub(crate) use sampler::{Sampler, scramble};
 
 /// An answer that is kept to be verified.
@@ -42,8 +43,10 @@ pub(crate) enum Answer {
     Stream(Box<pb::SubmitResult>),
     /// The body of `POST /api/v2/log/entries`.
     RekorV2(Bytes),
-    /// The body of a tile or bundle.
-    Tile(Bytes),
+    /// The body of `POST /api/v1/log/entries`.
+    RekorV1(Bytes),
+    /// The body of what was read: a tile, a bundle, an entry, a proof.
+    Read(Bytes),
 }
 
 /// What was verified, and what was wrong.
@@ -75,26 +78,31 @@ impl Verdict {
 /// Verifies the answers to submissions, one against the others too.
 #[derive(Debug)]
 pub(crate) struct Checker<'a> {
-    key: &'a LogKey,
+    proofs: Proofs<'a>,
     /// What the receipts of the native API must say.
     name: Option<&'a LogName>,
+    dialect: Dialect,
     corpus: &'a Corpus,
-    /// Notes whose signature was verified: thousands of answers share one.
-    opened: HashMap<String, Checkpoint>,
-    roots: HashMap<TreeSize, Hash>,
-    leaves: HashMap<LeafIndex, Hash>,
     verdict: Verdict,
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn new(key: &'a LogKey, name: Option<&'a LogName>, corpus: &'a Corpus) -> Self {
+    /// Of answers of the native API.
+    pub(crate) fn native(log: &'a LogFacts, corpus: &'a Corpus) -> Self {
         Self {
-            key,
-            name,
+            name: Some(&log.name),
+            dialect: log.dialect,
+            ..Self::rekor_v2(&log.key, corpus)
+        }
+    }
+
+    /// Of answers of Rekor v2's.
+    pub(crate) fn rekor_v2(key: &'a LogKey, corpus: &'a Corpus) -> Self {
+        Self {
+            proofs: Proofs::new(key),
+            name: None,
+            dialect: Dialect::RekorV2,
             corpus,
-            opened: HashMap::new(),
-            roots: HashMap::new(),
-            leaves: HashMap::new(),
             verdict: Verdict::default(),
         }
     }
@@ -103,7 +111,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn check(mut self, samples: Vec<Sample>) -> Verdict {
         for Sample { first, answer } in samples {
             if let Answer::RekorV2(body) = answer {
-                let result = self.rekor_v2(first, &body);
+                let result = self.rekor_v2_entry(first, &body);
                 self.verdict.add(&format!("envelope {first}"), result);
                 continue;
             }
@@ -156,58 +164,16 @@ impl<'a> Checker<'a> {
             receipt.index,
             inclusion.index
         );
-        self.included(expected, inclusion, &receipt.proof.checkpoint)
+        self.proofs
+            .included(expected, inclusion, &receipt.proof.checkpoint)
     }
 
     /// An envelope of the corpus, and the hash of the leaf that it must become.
     fn expected(&self, number: u64) -> anyhow::Result<(Bytes, Hash)> {
         let envelope = self.corpus.envelope(number).context("no such envelope")?;
         let key = &self.corpus.keys()[self.corpus.key_of(number)];
-        let leaf = leaf::expected_hash(&envelope, &key.spki_der)?;
+        let leaf = leaf::expected_hash(self.dialect, &envelope, &key.spki_der)?;
         Ok((envelope, leaf))
-    }
-
-    /// Whether the proof leads from the leaf to the root that the log signed, and nothing before contradicts it.
-    fn included(
-        &mut self,
-        leaf: Hash,
-        inclusion: &InclusionProof,
-        note: &str,
-    ) -> anyhow::Result<()> {
-        let checkpoint = self.open(note)?;
-        ensure!(
-            checkpoint.size == inclusion.size,
-            "expected a proof for size {}, found {}",
-            checkpoint.size,
-            inclusion.size
-        );
-        inclusion
-            .verify(&leaf, &checkpoint.root)
-            .context("inclusion")?;
-        let there = *self.leaves.entry(inclusion.index).or_insert(leaf);
-        ensure!(
-            there == leaf,
-            "index {} was given to another leaf too",
-            inclusion.index
-        );
-        Ok(())
-    }
-
-    /// The checkpoint of a note, if the log signed it and no other root for its size.
-    fn open(&mut self, note: &str) -> anyhow::Result<Checkpoint> {
-        if let Some(checkpoint) = self.opened.get(note) {
-            return Ok(checkpoint.clone());
-        }
-        let checkpoint = self.key.open(note)?;
-        let root = *self.roots.entry(checkpoint.size).or_insert(checkpoint.root);
-        ensure!(
-            root == checkpoint.root,
-            "two signed roots for size {}: {root} and {}",
-            checkpoint.size,
-            checkpoint.root
-        );
-        self.opened.insert(note.to_owned(), checkpoint.clone());
-        Ok(checkpoint)
     }
 }
 
@@ -227,7 +193,9 @@ fn results(answer: Answer) -> anyhow::Result<Vec<Submitted>> {
             let submitted = Submitted::from(*message);
             Ok(vec![Ok(submitted?)])
         }
-        Answer::RekorV2(_) | Answer::Tile(_) => bail!("expected an answer of the native API"),
+        Answer::RekorV1(_) | Answer::RekorV2(_) | Answer::Read(_) => {
+            bail!("expected an answer of the native API")
+        }
     }
 }
 

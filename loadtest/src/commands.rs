@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::Context;
 use tokio::runtime::Builder;
 
-use crate::args::{Command, ContentArgs, CorpusCommand, LoadArgs, TilesArgs, Usage};
+use crate::args::{Command, ContentArgs, CorpusCommand, DEFAULT_BYTES, LoadArgs, TilesArgs, Usage};
 use crate::check::{Sampler, Verdict};
 use crate::connection::Target;
 use crate::corpus::{Corpus, CorpusSpec};
@@ -17,6 +17,7 @@ use crate::read::{FullTiles, TileChecker, Tiles, fetch_checkpoint};
 use crate::report::{Cost, Disk, Report, Setup};
 use crate::schedule::{Pace, Schedule};
 
+mod read;
 mod submit;
 
 /// Runs a command. The exit status.
@@ -27,12 +28,13 @@ pub(crate) fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Submit(args) => submit::run(&args),
         Command::Tiles(args) => tiles(&args),
+        Command::Read(args) => read::run(&args),
         Command::Corpus(CorpusCommand::Make {
             out,
             count,
             content,
         }) => {
-            make(content, count.get())?.save(&out)?;
+            make(content, DEFAULT_BYTES, count.get())?.save(&out)?;
             Ok(0)
         }
     }
@@ -77,10 +79,10 @@ fn tiles(args: &TilesArgs) -> anyhow::Result<u8> {
     })
 }
 
-fn make(content: ContentArgs, count: u64) -> anyhow::Result<Corpus> {
+fn make(content: ContentArgs, bytes: u32, count: u64) -> anyhow::Result<Corpus> {
     let spec = CorpusSpec {
         seed: content.seed,
-        bytes: content.bytes,
+        bytes: content.bytes.unwrap_or(bytes),
         keys: content.keys,
         count,
     };
@@ -134,11 +136,11 @@ struct Measured {
 }
 
 fn measure<C: Client>(load: &LoadArgs, plan: &Load, client: C) -> anyhow::Result<Measured> {
-    let pid = load.pid.map(|pid| pid.to_string());
+    let pids = (!load.pid.is_empty()).then_some(&load.pid);
     let read = || {
         anyhow::Ok((
             ProcessUsage::of("self")?,
-            pid.as_deref().map(ProcessUsage::of).transpose()?,
+            pids.map(|pids| ProcessUsage::of_all(pids)).transpose()?,
         ))
     };
     let (own_before, server_before) = read()?;

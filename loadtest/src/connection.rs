@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{CONTENT_TYPE, HOST};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
@@ -69,22 +69,51 @@ impl Target {
         request
     }
 
+    /// A POST of JSON.
+    pub(crate) fn request_json(&self, uri: Uri, body: Bytes) -> Request<Full<Bytes>> {
+        let mut request = self.request(Method::POST, uri, body);
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
+        request
+    }
+
     /// Gets one document on a connection of its own.
     ///
     /// # Errors
     /// Trouble of the connection, no answer in time, or another status than 200.
     pub(crate) async fn get(&self, rest: &str, timeout: Duration) -> anyhow::Result<Bytes> {
         let request = self.request(Method::GET, self.uri(rest)?, Bytes::new());
+        self.once(request, timeout).await
+    }
+
+    /// Posts JSON on a connection of its own, and gets what is answered.
+    ///
+    /// # Errors
+    /// As [`Target::get`].
+    pub(crate) async fn post_json(
+        &self,
+        rest: &str,
+        body: String,
+        timeout: Duration,
+    ) -> anyhow::Result<Bytes> {
+        let request = self.request_json(self.uri(rest)?, body.into());
+        self.once(request, timeout).await
+    }
+
+    async fn once(
+        &self,
+        request: Request<Full<Bytes>>,
+        timeout: Duration,
+    ) -> anyhow::Result<Bytes> {
+        let what = format!("{} {}", request.method(), request.uri());
         let answer = async { Connection::open(self).await?.send(request).await };
         let answer = tokio::time::timeout(timeout, answer)
             .await
             .unwrap_or(Err(Failure::TimedOut));
-        let (status, body) =
-            answer.map_err(|failure| anyhow::anyhow!("GET {}{rest}: {failure}", self.path))?;
+        let (status, body) = answer.map_err(|failure| anyhow::anyhow!("{what}: {failure}"))?;
         ensure!(
             status == StatusCode::OK,
-            "GET {}{rest}: expected status 200, found {status}",
-            self.path
+            "{what}: expected status 200, found {status}"
         );
         Ok(body)
     }

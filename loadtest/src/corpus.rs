@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{DerSignature, SigningKey};
-use p256::pkcs8::EncodePublicKey;
+use p256::pkcs8::{EncodePublicKey, LineEnding};
 use serde::{Deserialize, Serialize};
 use treering_tlog::Hash;
 
@@ -64,6 +64,8 @@ impl CorpusSpec {
 pub(crate) struct CorpusKey {
     /// DER of the SubjectPublicKeyInfo.
     pub(crate) spki_der: Bytes,
+    /// The same as PEM of 64 columns in standard base64 (Rekor v1).
+    pub(crate) pem_base64: String,
     /// The same in standard base64 (batch bodies).
     pub(crate) base64: String,
     /// The same as the query of a single submission carries it.
@@ -274,7 +276,12 @@ fn corpus_key(signer: &SigningKey) -> anyhow::Result<CorpusKey> {
         .to_public_key_der()
         .context("cannot encode a public key")?
         .into_vec();
+    let pem = signer
+        .verifying_key()
+        .to_public_key_pem(LineEnding::LF)
+        .context("cannot encode a public key")?;
     Ok(CorpusKey {
+        pem_base64: STANDARD.encode(pem),
         base64: STANDARD.encode(&der),
         query: treering_api::json::verifier_to_query(&der),
         keyid: Hash::of(&der).to_hex(),

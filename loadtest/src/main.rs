@@ -10,6 +10,7 @@ mod files;
 mod histogram;
 mod process;
 mod read;
+mod rekor_v1;
 mod rekor_v2;
 mod report;
 mod schedule;

@@ -23,6 +23,26 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
+    /// The sum over several processes; the peak is that of each, whenever it was.
+    ///
+    /// # Errors
+    /// As for one.
+    pub(crate) fn of_all(pids: &[u32]) -> anyhow::Result<Self> {
+        let mut sum = Self {
+            written: Some(0),
+            ..Self::default()
+        };
+        for pid in pids {
+            let one = Self::of(&pid.to_string())?;
+            sum.user += one.user;
+            sum.system += one.system;
+            sum.resident += one.resident;
+            sum.resident_peak += one.resident_peak;
+            sum.written = sum.written.zip(one.written).map(|(a, b)| a + b);
+        }
+        Ok(sum)
+    }
+
     /// Reads a process by its id; `self` is this one.
     ///
     /// # Errors
@@ -123,6 +143,15 @@ mod tests {
         );
         let error = Usage::of("0").unwrap_err().to_string();
         assert!(error.contains("/proc/0/stat"), "{error}");
+    }
+
+    #[test]
+    fn several_processes_are_added_up_and_all_must_be_there() {
+        let own = std::process::id();
+        let sum = Usage::of_all(&[own, own]).unwrap();
+        let one = Usage::of("self").unwrap();
+        assert!(sum.resident_peak > one.resident_peak, "{sum:?} {one:?}");
+        assert!(Usage::of_all(&[own, 0]).is_err());
     }
 
     #[test]

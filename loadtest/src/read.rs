@@ -122,7 +122,7 @@ impl Exchange for Tiles {
         }
         let sample = self.sampler.picks(number).then_some(Sample {
             first: number,
-            answer: Answer::Tile(body),
+            answer: Answer::Read(body),
         });
         Outcome {
             fresh: 1,
@@ -176,7 +176,7 @@ impl TileChecker<'_> {
     pub(crate) fn check(&self, samples: Vec<Sample>) -> Verdict {
         let mut verdict = Verdict::default();
         for Sample { first, answer } in samples {
-            let Answer::Tile(body) = answer else { continue };
+            let Answer::Read(body) = answer else { continue };
             let tile = self.tiles.pick(first);
             verdict.add(&tile.path(), self.tile(&tile, &body));
         }

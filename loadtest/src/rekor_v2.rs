@@ -1,20 +1,20 @@
 //! `submit` by Rekor v2's API: the envelopes of the corpus as the `hashedrekord` requests that clients make of them, over
 //! the digest of the pre-authentication encoding that was signed. All requests are made before the run.
 
-use anyhow::{Context, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
 use serde::Deserialize;
 use treering_attest::{DigestAlgorithm, Envelope};
 
 use crate::check::{Answer, Sample};
 use crate::connection::Target;
+use crate::corpus::CorpusKey;
 use crate::drive::Exchange;
 use crate::histogram::{Failure, Outcome};
+use crate::rekor_v1::submit::only_signature;
 use crate::submit::{Source, is_object};
 
 /// `POST /api/v2/log/entries`.
@@ -38,46 +38,21 @@ impl RekorV2 {
         requests: u64,
         threads: usize,
     ) -> anyhow::Result<Self> {
-        let uri = target.uri("/api/v2/log/entries")?;
-        let share = requests.div_ceil(threads.max(1) as u64);
-        let bodies = std::thread::scope(|scope| {
-            let makers: Vec<_> = (0..threads.max(1) as u64)
-                .map(|thread| {
-                    let source = &source;
-                    let numbers = share * thread..(share * (thread + 1)).min(requests);
-                    scope.spawn(move || numbers.map(|number| body(source, number)).collect())
-                })
-                .collect();
-            let join = |maker: std::thread::ScopedJoinHandle<'_, anyhow::Result<Vec<_>>>| {
-                maker
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            makers.into_iter().map(join).collect::<Result<Vec<_>, _>>()
-        })?;
         Ok(Self {
+            uri: target.uri("/api/v2/log/entries")?,
+            bodies: source.each(requests, threads, &body)?,
             source,
             target,
-            uri,
-            bodies: bodies.concat(),
         })
     }
 }
 
 /// The protojson of a `CreateEntryRequest`.
-fn body(source: &Source, number: u64) -> anyhow::Result<Bytes> {
-    let (envelope, key) = source.entry(number);
-    let place = || format!("envelope {} of the corpus", source.first + number);
-    let envelope = Envelope::parse(&envelope).with_context(place)?;
-    let [signature] = envelope.signatures() else {
-        return Err(anyhow!(
-            "expected 1 signature, found {}",
-            envelope.signatures().len()
-        ))
-        .with_context(place);
-    };
+fn body(envelope: &[u8], key: &CorpusKey) -> anyhow::Result<Bytes> {
+    let envelope = Envelope::parse(envelope)?;
     let digest = STANDARD.encode(envelope.pae_digest(DigestAlgorithm::Sha256));
-    let (content, public_key) = (STANDARD.encode(&signature.sig), &key.base64);
+    let content = STANDARD.encode(only_signature(&envelope)?);
+    let public_key = &key.base64;
     Ok(format!(r#"{{"hashedRekordRequestV002":{{"digest":"{digest}","signature":{{"content":"{content}","verifier":{{"publicKey":{{"rawBytes":"{public_key}"}},"keyDetails":"PKIX_ECDSA_P256_SHA_256"}}}}}}}}"#).into())
 }
 
@@ -85,10 +60,7 @@ impl Exchange for RekorV2 {
     fn request(&self, number: u64) -> Request<Full<Bytes>> {
         let position = usize::try_from(number).expect("it is below the number of bodies");
         let body = self.bodies[position].clone();
-        let mut request = self.target.request(Method::POST, self.uri.clone(), body);
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(CONTENT_TYPE, json);
-        request
+        self.target.request_json(self.uri.clone(), body)
     }
 
     /// Only 201 is a success to the clients of this API: a log that has the entry answers 409, without a proof.

@@ -37,6 +37,45 @@ impl Source {
     }
 }
 
+/// Makes the body of a request of an envelope and its key.
+type Maker<'a> = dyn Fn(&[u8], &CorpusKey) -> anyhow::Result<Bytes> + Sync + 'a;
+
+impl Source {
+    /// The bodies of so many requests with one envelope each, in order, made on so many threads.
+    ///
+    /// # Errors
+    /// That of the maker, and of which envelope.
+    pub(crate) fn each(
+        &self,
+        requests: u64,
+        threads: usize,
+        make: &Maker<'_>,
+    ) -> anyhow::Result<Vec<Bytes>> {
+        let threads = threads.max(1) as u64;
+        let share = requests.div_ceil(threads);
+        let one = |number| {
+            let (envelope, key) = self.entry(number);
+            let place = || format!("envelope {} of the corpus", self.first + number);
+            make(&envelope, key).with_context(place)
+        };
+        let parts = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..threads)
+                .map(|thread| {
+                    let numbers = share * thread..(share * (thread + 1)).min(requests);
+                    scope.spawn(move || numbers.map(one).collect())
+                })
+                .collect();
+            let join = |maker: std::thread::ScopedJoinHandle<'_, anyhow::Result<Vec<_>>>| {
+                maker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            makers.into_iter().map(join).collect::<Result<Vec<_>, _>>()
+        })?;
+        Ok(parts.concat())
+    }
+}
+
 /// `POST /v1/entries`.
 #[derive(Debug)]
 pub(crate) struct Single {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use treering_api::json::LogsJson;
 use treering_api::log::{Dialect, LogInfo, LogName};
+use treering_rekor::v1::Tree;
 use treering_tlog::checkpoint::{Checkpoint, Origin, open_of};
 use treering_tlog::note::VerifierKey;
 
@@ -28,11 +29,19 @@ impl LogKey {
         Ok(Self { origin, key })
     }
 
+    /// That of one tree of a Rekor v1.
+    pub(crate) fn of_tree(tree: &Tree) -> Self {
+        Self {
+            origin: tree.origin().clone(),
+            key: tree.verifier().clone(),
+        }
+    }
+
     /// The checkpoint of a note of this log.
     ///
     /// # Errors
     /// Malformed, of another origin, or not signed with the key.
-    pub(super) fn open(&self, note: &str) -> anyhow::Result<Checkpoint> {
+    pub(crate) fn open(&self, note: &str) -> anyhow::Result<Checkpoint> {
         let opened = open_of(note.as_bytes(), &self.origin, &self.key).context("checkpoint")?;
         Ok(opened.checkpoint().clone())
     }

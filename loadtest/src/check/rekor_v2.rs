@@ -12,7 +12,7 @@ use super::Checker;
 
 impl Checker<'_> {
     /// Verifies the answer to the request that was made of an envelope.
-    pub(super) fn rekor_v2(&mut self, number: u64, body: &[u8]) -> anyhow::Result<()> {
+    pub(super) fn rekor_v2_entry(&mut self, number: u64, body: &[u8]) -> anyhow::Result<()> {
         let (_, leaf) = self.expected(number)?;
         let entry: EntryJson = serde_json::from_slice(body).context("not an entry")?;
         let (kind, version) = (&entry.kind_version.kind, &entry.kind_version.version);
@@ -20,7 +20,7 @@ impl Checker<'_> {
             kind == KIND && version == API_VERSION,
             "expected kind {KIND} and version {API_VERSION}, found {kind} and {version}"
         );
-        let (id, expected) = (entry.log_id.key_id, STANDARD.encode(self.key.id()));
+        let (id, expected) = (entry.log_id.key_id, STANDARD.encode(self.proofs.key().id()));
         ensure!(id == expected, "expected log id {expected}, found {id}");
         let found = STANDARD
             .decode(&entry.canonicalized_body)
@@ -35,8 +35,13 @@ impl Checker<'_> {
             proof.log_index
         );
         let inclusion = proof.inclusion()?;
-        self.included(leaf, &inclusion, &proof.checkpoint.envelope)?;
-        let signed = self.open(&proof.checkpoint.envelope)?.root.to_base64();
+        self.proofs
+            .included(leaf, &inclusion, &proof.checkpoint.envelope)?;
+        let signed = self
+            .proofs
+            .open(&proof.checkpoint.envelope)?
+            .root
+            .to_base64();
         ensure!(
             proof.root_hash == signed,
             "expected root hash {signed}, found {}",
@@ -123,7 +128,7 @@ mod tests {
         let corpus = Corpus::generate(spec, 1, &|_| ()).unwrap();
         let key = LogKey::parse(VKEY.trim_end()).unwrap();
         let answer = Answer::RekorV2(answer.to_owned().into());
-        Checker::new(&key, None, &corpus).check(vec![Sample { first, answer }])
+        Checker::rekor_v2(&key, &corpus).check(vec![Sample { first, answer }])
     }
 
     #[test]

@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use tokio::runtime::Builder;
-use treering_api::log::Dialect;
 
 use super::{Measured, due, make, measure, plan, threads};
-use crate::args::{Mode, SubmitArgs, Usage};
-use crate::check::{Checker, LogFacts, LogKey, Sampler, Verdict};
+use crate::args::{DEFAULT_BYTES, EntryKind, Mode, SubmitArgs, Usage};
+use crate::check::{Checker, EntryChecker, LogFacts, LogKey, Sampler, Verdict};
 use crate::connection::Target;
 use crate::corpus::Corpus;
 use crate::drive::{Http, Load};
 use crate::process::disk_bytes;
+use crate::rekor_v1::V1Log;
+use crate::rekor_v1::submit::{RekorV1, expected_leaf};
 use crate::rekor_v2::RekorV2;
 use crate::report::Disk;
 use crate::stream::Streams;
@@ -31,8 +32,10 @@ pub(super) fn run(args: &SubmitArgs) -> anyhow::Result<u8> {
         .build()
         .context("cannot make a runtime")?;
     let target = runtime.block_on(Target::resolve(&load.url))?;
+    check_rekor_v1_options(args)?;
     let door = match args.mode {
         Mode::RekorV2 => Door::RekorV2(rekor_v2_key(args)?),
+        Mode::RekorV1 => Door::RekorV1(runtime.block_on(rekor_v1_log(args, &target))?),
         _ => Door::Native(runtime.block_on(native_facts(args, &target))?),
     };
     let corpus = Arc::new(corpus(args)?);
@@ -60,11 +63,33 @@ pub(super) fn run(args: &SubmitArgs) -> anyhow::Result<u8> {
         .map(|(before, dir)| anyhow::Ok((before, disk_bytes(dir)?)))
         .transpose()?;
     let disk = disk.map(|(before, after)| Disk::between(before, after, measured.tally.fresh));
-    measured.finish(load, args.mode.name(), disk, |samples| match &door {
-        Door::Native(facts) => Checker::new(&facts.key, Some(&facts.name), &corpus).check(samples),
-        Door::RekorV2(Some(key)) => Checker::new(key, None, &corpus).check(samples),
-        Door::RekorV2(None) => Verdict::default(), // then there are no samples
+    let mode = match args.mode {
+        Mode::RekorV1 => args.kind.mode_name(),
+        mode => mode.name(),
+    };
+    measured.finish(load, mode, disk, |samples| match &door {
+        Door::Native(facts) => Checker::native(facts, &corpus).check(samples),
+        Door::RekorV2(Some(key)) => Checker::rekor_v2(key, &corpus).check(samples),
+        Door::RekorV1(Some(log)) => EntryChecker::new(log)
+            .check(samples, |number| expected_leaf(args.kind, &corpus, number)),
+        Door::RekorV1(None) | Door::RekorV2(None) => Verdict::default(), // then there are no samples
     })
+}
+
+/// The options of Rekor v1's API go with no other.
+fn check_rekor_v1_options(args: &SubmitArgs) -> Result<(), Usage> {
+    let option = match args.log_key {
+        Some(_) => "--log-key",
+        None if args.kind != EntryKind::Hashedrekord => "--kind",
+        None => return Ok(()),
+    };
+    match args.mode {
+        Mode::RekorV1 => Ok(()),
+        mode => Err(Usage(anyhow!(
+            "{option}: expected --mode rekor-v1, found {}",
+            mode.name()
+        ))),
+    }
 }
 
 /// An API, and what is known of the log behind it.
@@ -72,6 +97,8 @@ enum Door {
     Native(LogFacts),
     /// The key is absent where nothing is to be verified.
     RekorV2(Option<LogKey>),
+    /// Likewise.
+    RekorV1(Option<V1Log>),
 }
 
 async fn native_facts(args: &SubmitArgs, target: &Target) -> anyhow::Result<LogFacts> {
@@ -83,20 +110,37 @@ async fn native_facts(args: &SubmitArgs, target: &Target) -> anyhow::Result<LogF
         .into());
     }
     let load = &args.load;
-    let facts = LogFacts::fetch(target, args.log.as_deref(), load.timeout).await?;
-    if load.verify > 0.0 && facts.dialect != Dialect::RekorV2 {
-        let found = format!("{} of log {}", facts.dialect, facts.name);
-        return Err(Usage(anyhow!("--verify: expected a log of dialect rekor-v2, whose leaves can be rebuilt here, found {found}")).into());
+    LogFacts::fetch(target, args.log.as_deref(), load.timeout).await
+}
+
+async fn rekor_v1_log(args: &SubmitArgs, target: &Target) -> anyhow::Result<Option<V1Log>> {
+    if let Some(log) = &args.log {
+        return Err(no_log(args.mode, log));
     }
-    Ok(facts)
+    if args.vkey.is_some() {
+        return Err(Usage(anyhow!(
+            "--vkey: expected --mode rekor-v2, found rekor-v1, whose key --log-key gives"
+        ))
+        .into());
+    }
+    if args.load.verify == 0.0 {
+        return Ok(None);
+    }
+    let log = V1Log::fetch(target, args.log_key.as_deref(), args.load.timeout).await?;
+    Ok(Some(log))
+}
+
+fn no_log(mode: Mode, log: &str) -> anyhow::Error {
+    Usage(anyhow!(
+        "--mode {}: expected the log to follow from the URL, found --log {log}",
+        mode.name()
+    ))
+    .into()
 }
 
 fn rekor_v2_key(args: &SubmitArgs) -> anyhow::Result<Option<LogKey>> {
     if let Some(log) = &args.log {
-        return Err(Usage(anyhow!(
-            "--mode rekor-v2: expected the log to follow from the URL, found --log {log}"
-        ))
-        .into());
+        return Err(no_log(args.mode, log));
     }
     let key = args.vkey.as_deref().map(LogKey::parse).transpose();
     let key = key.map_err(|error| Usage(error.context("--vkey")))?;
@@ -134,6 +178,12 @@ impl Submission<'_> {
                 let exchange = RekorV2::new(source, target.clone(), requests, threads())?;
                 measure(load, &plan, Http::new(target, exchange))
             }
+            (Door::RekorV1(_), _) => {
+                let requests = plan.schedule.requests;
+                let exchange =
+                    RekorV1::new(args.kind, source, target.clone(), requests, threads())?;
+                measure(load, &plan, Http::new(target, exchange))
+            }
             (Door::Native(log), Mode::Stream) => {
                 let in_flight = usize::try_from(args.in_flight)?;
                 let streams = Streams::new(source, &target, log.name.clone(), in_flight)?;
@@ -162,7 +212,11 @@ fn corpus(args: &SubmitArgs) -> anyhow::Result<Corpus> {
         ))
         .into());
     };
-    make(args.content, count.saturating_add(args.first))
+    let bytes = match args.mode {
+        Mode::RekorV1 => args.kind.default_bytes(),
+        _ => DEFAULT_BYTES,
+    };
+    make(args.content, bytes, count.saturating_add(args.first))
 }
 
 fn load_corpus(path: &Path) -> anyhow::Result<Corpus> {

@@ -21,12 +21,14 @@ use treering_api::log::{
 };
 use treering_api::{Reject, RejectKind};
 use treering_attest::VerifierMaterial;
+use treering_rekor::{v1, v2};
 use treering_tlog::checkpoint::{Checkpoint, Origin, sign};
+use treering_tlog::merkle::consistency;
 use treering_tlog::note::{KeyName, NoteSigner};
 use treering_tlog::tile::{HashTile, Tile};
-use treering_tlog::{CompactRange, Growth, Hash, LeafIndex, entry_bundle};
+use treering_tlog::{CompactRange, Growth, Hash, LeafIndex, TreeSize, entry_bundle};
 
-use crate::{fake_grpc, fake_rekor_v2};
+use crate::{fake_grpc, fake_rekor_v1, fake_rekor_v2};
 
 /// What is wrong with the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +43,18 @@ pub(crate) enum Fault {
     Envelope(u64),
     /// The same with a checkpoint that somebody else signed.
     Signature(u64),
-    /// The same with the id of another log (Rekor v2).
+    /// The same with the id of another log (Rekor v1 and v2).
     LogId(u64),
-    /// The same with a root beside the checkpoint's (Rekor v2).
+    /// The same with a root beside the checkpoint's (Rekor v1 and v2).
     Root(u64),
+    /// The same with a timestamp that somebody else signed (Rekor v1).
+    Timestamp(u64),
+    /// Proofs of growth have a wrong hash (Rekor v1).
+    Growth,
+    /// Searches find nothing (Rekor v1).
+    Forgets,
+    /// Searches find what is not there (Rekor v1).
+    Invents,
     /// That submission is answered late, and all others wait for it.
     Stall(u64, Duration),
     /// No submission is ever answered.
@@ -61,6 +71,7 @@ pub(crate) enum Fault {
 
 /// The log.
 pub(crate) struct Fake {
+    dialect: Dialect,
     pub(crate) fault: Fault,
     pub(crate) signer: NoteSigner,
     pub(crate) stranger: NoteSigner,
@@ -84,7 +95,13 @@ pub(crate) struct Server {
 
 /// Starts a log with that fault on a free port, with so many leaves in it.
 pub(crate) fn start(fault: Fault, leaves: u64) -> Server {
+    start_of(Dialect::RekorV2, fault, leaves)
+}
+
+/// The same with the native API of a log of that dialect.
+pub(crate) fn start_of(dialect: Dialect, fault: Fault, leaves: u64) -> Server {
     let fake = Arc::new(Fake {
+        dialect,
         fault,
         signer: signer(1),
         stranger: signer(2),
@@ -127,6 +144,7 @@ fn router(fake: Arc<Fake>) -> Router {
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*rest}", get(tile))
         .with_state(Arc::clone(&fake))
+        .merge(fake_rekor_v1::router(Arc::clone(&fake)))
         .merge(fake_rekor_v2::router(Arc::clone(&fake)))
         .merge(fake_grpc::router(fake))
 }
@@ -191,13 +209,16 @@ impl Fake {
             .map(material)
             .collect::<Result<_, _>>()
             .map_err(|e| wrong(e.to_string()))?;
-        let requests =
-            treering_rekor::v2::requests_from_submission(&submission.envelope, &verifiers)
-                .map_err(|e| wrong(e.to_string()))?;
-        let leaf = requests[0]
-            .canonical()
-            .map_err(|e| wrong(e.to_string()))?
-            .into_leaf();
+        let canonical = match self.dialect {
+            Dialect::RekorV1 => v1::entry_from_submission(&submission.envelope, &verifiers)
+                .map(|entry| entry.canonical().clone())
+                .map_err(|e| wrong(e.to_string()))?,
+            Dialect::RekorV2 => v2::requests_from_submission(&submission.envelope, &verifiers)
+                .map_err(|e| wrong(e.to_string()))?[0]
+                .canonical()
+                .map_err(|e| wrong(e.to_string()))?,
+        };
+        let leaf = canonical.into_leaf();
         let leaf_hash = Hash::leaf(&leaf);
         let known = self.find(&leaf_hash);
         let index = known.unwrap_or_else(|| self.append(leaf));
@@ -253,6 +274,18 @@ impl Fake {
         self.tree().edge.root()
     }
 
+    /// A leaf that is there.
+    pub(crate) fn leaf(&self, index: LeafIndex) -> Vec<u8> {
+        self.tree().leaves[usize::try_from(index.get()).unwrap()].clone()
+    }
+
+    /// The hashes that prove the growth from one size to another.
+    pub(crate) fn grown(&self, from: u64, to: u64) -> Vec<Hash> {
+        let size = |size| TreeSize::new(size).unwrap();
+        let proof = consistency::prove(size(from), size(to), &self.growth()).unwrap();
+        proof.hashes
+    }
+
     fn growth(&self) -> Growth {
         Growth::new(
             &CompactRange::new(),
@@ -277,7 +310,7 @@ fn origin() -> Origin {
 async fn logs(State(fake): State<Arc<Fake>>) -> Json<LogsJson> {
     let info = LogInfo {
         name: LogName::new("main").unwrap(),
-        dialect: Dialect::RekorV2,
+        dialect: fake.dialect,
         origin: "log.example".to_owned(),
         vkey: fake.vkey(),
         frozen: false,

@@ -6,8 +6,11 @@
 
 mod fake;
 mod fake_grpc;
+mod fake_rekor_v1;
 mod fake_rekor_v2;
 mod files;
+mod read;
+mod rekor_v1;
 mod rekor_v2;
 mod submit;
 mod tiles;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use treering_api::log::Dialect;
 
-use crate::fake::{Fault, Server, start};
+use crate::fake::{Fault, Server, start, start_of};
 use crate::{Ended, loadtest};
 
 fn submit(server: &Server, args: &[&str]) -> Ended {
@@ -50,6 +51,20 @@ fn every_mode_gets_every_entry_in_and_every_proof_verifies() {
         assert_eq!(report["latency"]["count"], requests, "{mode}: {report}");
     }
     assert_eq!(server.fake.size(), 303);
+}
+
+#[test]
+fn the_leaves_of_a_log_of_rekor_v1_verify_too() {
+    for (mode, verified) in [("single", 100), ("batch", 100), ("stream", 100)] {
+        let server = start_of(Dialect::RekorV1, Fault::None, 3);
+        let args = ["--mode", mode, "--count", "100", "--verify", "1"];
+        let report = submit(&server, &args).report();
+        assert_eq!(report["verified"], verified, "{mode}: {report}");
+
+        let lying = start_of(Dialect::RekorV1, Fault::Leaf(5), 0);
+        let ended = submit(&lying, &args);
+        assert_eq!((ended.code, &ended.report()["wrong"]), (1, &Value::from(1)));
+    }
 }
 
 #[test]

@@ -7,11 +7,19 @@ fn what_cannot_be_asked_for_ends_with_status_2() {
     let url = "http://127.0.0.1:1";
     let rekor_v2 = ["submit", "--url", url, "--mode", "rekor-v2", "--count", "1"];
     let vkey = "log.example+c93c3a3b+AaVUZ5wOMXZsw4kZtHwyJZZqXXBKqXnXvBVh8uYpXbRb";
-    let wrong: [&[&str]; 12] = [
+    let rekor_v1 = ["submit", "--url", url, "--mode", "rekor-v1", "--count", "1"];
+    let wrong: [&[&str]; 19] = [
         &rekor_v2,
         &[&rekor_v2[..], &["--vkey", "log.example"]].concat(),
         &[&rekor_v2[..], &["--verify", "0", "--log", "main"]].concat(),
         &["submit", "--url", url, "--count", "1", "--vkey", vkey],
+        &[&rekor_v1[..], &["--vkey", vkey]].concat(),
+        &[&rekor_v1[..], &["--log", "main"]].concat(),
+        &[&rekor_v1[..], &["--log-key", "/nonexistent"]].concat(),
+        &[&rekor_v1[..], &["--kind", "rekord"]].concat(),
+        &["submit", "--url", url, "--count", "1", "--kind", "dsse"],
+        &["submit", "--url", url, "--count", "1", "--log-key", "x"],
+        &["read", "--url", url],
         &[],
         &["submit"],
         &["submit", "--url", "https://127.0.0.1:1"],

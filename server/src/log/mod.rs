@@ -6,6 +6,7 @@ pub mod commit;
 pub mod events;
 pub mod gzip;
 pub mod mark;
+mod node_cache;
 pub mod nodes;
 pub mod recover;
 pub mod rekor_v1;
@@ -82,6 +83,8 @@ pub struct SharedLog {
     sizes: watch::Sender<TreeSize>,
     failure: watch::Sender<Option<String>>,
     cache: tile_cache::TileCache,
+    /// For proofs.
+    pub(crate) nodes: node_cache::NodeCache,
     /// Set once the log is fed to witnesses.
     witnessed: OnceLock<Witnessed>,
     gzip: Gzip,
@@ -134,6 +137,7 @@ impl SharedLog {
             sizes,
             failure,
             cache: tile_cache::TileCache::new(ready.cache_bytes),
+            nodes: node_cache::NodeCache::default(),
             gzip: Gzip::new(ready.compressor, ready.metrics),
             rekor_v1: ready.rekor_v1,
             signer_keys: signer_keys::SignerKeys::default(),

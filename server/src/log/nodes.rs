@@ -5,7 +5,9 @@ use std::cell::RefCell;
 use treering_storage::{Edge, LogId, StoreError, View};
 use treering_tlog::Hash;
 use treering_tlog::merkle::{NodeId, Nodes};
-use treering_tlog::tile::{HashTile, TILE_HEIGHT, Width};
+use treering_tlog::tile::{HashTile, TILE_HEIGHT, TILE_WIDTH, Width};
+
+use super::node_cache::{self, NodeCache, TileKey};
 
 /// The complete subtrees of the tree that ends at `edge`. A tile is read once for as long as this lives.
 pub struct StoreNodes<'a> {
@@ -13,6 +15,7 @@ pub struct StoreNodes<'a> {
     log: LogId,
     edge: &'a Edge,
     tiles: RefCell<Vec<((u8, u64), HashTile)>>,
+    cache: Option<&'a NodeCache>,
 }
 
 impl<'a> StoreNodes<'a> {
@@ -24,7 +27,15 @@ impl<'a> StoreNodes<'a> {
             log,
             edge,
             tiles: RefCell::new(Vec::new()),
+            cache: None,
         }
+    }
+
+    /// The same, with what the log keeps of tiles.
+    #[must_use]
+    pub(crate) fn cached(mut self, cache: &'a NodeCache) -> Self {
+        self.cache = Some(cache);
+        self
     }
 
     fn load(&self, level: u8, index: u64) -> Result<HashTile, StoreError> {
@@ -40,18 +51,33 @@ impl<'a> StoreNodes<'a> {
             None if Some(index) == last_tile(self.edge, level) => self.edge.partial(level),
             None => return Err(missing()),
         };
-        let width = u16::try_from(hashes.len())
-            .ok()
-            .and_then(Width::new)
-            .ok_or_else(missing)?;
-        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
-        HashTile::parse(&bytes, width).map_err(|error| {
-            StoreError::corrupt(
-                format!("partial tile {level}/{index}"),
-                format!("{} hashes", width.get()),
-                error,
-            )
-        })
+        HashTile::new(hashes.to_vec()).map_err(|_| missing())
+    }
+
+    /// The tile, from memory if it was asked for before.
+    fn tile<T>(
+        &self,
+        (level, index): (u8, u64),
+        read: impl FnOnce(&HashTile) -> T,
+    ) -> Result<T, StoreError> {
+        let mut tiles = self.tiles.borrow_mut();
+        let at = match tiles.iter().position(|(have, _)| *have == (level, index)) {
+            Some(at) => at,
+            None => {
+                tiles.push(((level, index), self.load(level, index)?));
+                tiles.len() - 1
+            }
+        };
+        Ok(read(&tiles[at].1))
+    }
+
+    /// How many hashes a tile has in this tree.
+    fn width(&self, level: u8, index: u64) -> usize {
+        match last_tile(self.edge, level) {
+            Some(last) if index < last => usize::from(TILE_WIDTH),
+            Some(last) if index == last => self.edge.partial(level).len(),
+            _ => 0,
+        }
     }
 }
 
@@ -71,18 +97,21 @@ impl Nodes for StoreNodes<'_> {
         let shift = u32::from(TILE_HEIGHT - within);
         let tile_index = id.index >> shift;
         let position = usize::try_from(id.index & ((1 << shift) - 1)).expect("below 256");
-        let key = (tile_level, tile_index);
-        let mut tiles = self.tiles.borrow_mut();
-        if !tiles.iter().any(|(have, _)| *have == key) {
-            let tile = self.load(tile_level, tile_index)?;
-            tiles.push((key, tile));
-        }
-        tiles
-            .iter()
-            .find(|(have, _)| *have == key)
-            .and_then(|(_, tile)| tile.node(within, position))
-            .ok_or_else(|| StoreError::Missing {
-                what: format!("node {} of level {}", id.index, id.level),
-            })
+        let tile = (tile_level, tile_index);
+        let found = match self.cache {
+            Some(cache) if within >= node_cache::LOWEST => {
+                let key = TileKey {
+                    level: tile_level,
+                    index: tile_index,
+                    width: self.width(tile_level, tile_index),
+                };
+                let load = || self.tile(tile, HashTile::clone);
+                cache.node(key, (within, position), load)?
+            }
+            _ => self.tile(tile, |tile| tile.node(within, position))?,
+        };
+        found.ok_or_else(|| StoreError::Missing {
+            what: format!("node {} of level {}", id.index, id.level),
+        })
     }
 }

@@ -170,7 +170,7 @@ impl LogHandle {
         size: TreeSize,
         published: &Published,
     ) -> Result<SignedInclusion, Reject> {
-        let nodes = StoreNodes::new(self.store.as_ref(), self.identity.id, &published.edge);
+        let nodes = self.tree_of(published);
         let inclusion =
             inclusion::prove(index, size, &nodes).map_err(|error| self.proof_fault(&error))?;
         let checkpoint = if size == published.checkpoint.size {
@@ -213,8 +213,14 @@ impl LogHandle {
                 format!("from {from} to {to}"),
             ));
         }
-        let nodes = StoreNodes::new(self.store.as_ref(), self.identity.id, &published.edge);
+        let nodes = self.tree_of(&published);
         consistency::prove(from, to, &nodes).map_err(|error| self.proof_fault(&error))
+    }
+
+    /// The nodes of a published tree.
+    pub(super) fn tree_of<'a>(&'a self, published: &'a Published) -> StoreNodes<'a> {
+        let nodes = StoreNodes::new(self.store.as_ref(), self.identity.id, &published.edge);
+        nodes.cached(&self.nodes)
     }
 
     fn proof_fault(&self, error: &ProveError<StoreError>) -> Reject {

@@ -10,6 +10,8 @@ use treering_rekor::v1::wire::{
 };
 use treering_rekor::v1::{self, Entry, MAX_ATTESTATION, Operator, SearchIndex, TreeId};
 use treering_storage::{Order, Term};
+use treering_tlog::merkle::{NodeId, Nodes};
+use treering_tlog::tile::TILE_HEIGHT;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 use super::content::Content;
@@ -117,16 +119,16 @@ impl Shards {
     pub fn search(&self, search: &SearchIndex) -> Result<Vec<v1::EntryId>, Reject> {
         let mut ids = Vec::new();
         for shard in &self.0 {
-            for index in shard.matches(search)? {
-                if ids.len() == MAX_FOUND {
-                    return Err(Reject::mismatch(
-                        RejectKind::TooLarge,
-                        format!("a search that finds at most {MAX_FOUND} entries"),
-                        "more; add conditions and join them with operator and",
-                    ));
-                }
-                ids.push(shard.id_at(index)?);
+            let published = shard.log.published();
+            let found = shard.matches(search, &published)?;
+            if ids.len() + found.len() > MAX_FOUND {
+                return Err(Reject::mismatch(
+                    RejectKind::TooLarge,
+                    format!("a search that finds at most {MAX_FOUND} entries"),
+                    "more; add conditions and join them with operator and",
+                ));
             }
+            shard.add_ids(&found, &published, &mut ids)?;
         }
         Ok(ids)
     }
@@ -144,7 +146,11 @@ impl Shard {
         Ok(ShardJson::new(self.v1.tree().id(), size, &root, note))
     }
 
-    fn matches(&self, search: &SearchIndex) -> Result<BTreeSet<LeafIndex>, Reject> {
+    fn matches(
+        &self,
+        search: &SearchIndex,
+        published: &Published,
+    ) -> Result<BTreeSet<LeafIndex>, Reject> {
         let mut found: Option<BTreeSet<LeafIndex>> = None;
         for key in &search.keys {
             let term = Term::new(Term::REKOR_V1_INDEX_KEY, key);
@@ -161,15 +167,36 @@ impl Shard {
                 (Some(before), Operator::And) => before.intersection(&one).copied().collect(),
             });
         }
-        let size = self.log.published().checkpoint.size;
+        let size = published.checkpoint.size;
         let mut found = found.unwrap_or_default();
         found.retain(|index| size.contains(*index));
         Ok(found)
     }
 
-    fn id_at(&self, index: LeafIndex) -> Result<v1::EntryId, Reject> {
-        let entry = self.log.read_at(index, &self.log.published())?;
-        Ok(self.id_of(Hash::leaf(&entry.leaf)))
+    /// The ids of entries, of which a tile of the tree has up to 256: a search may find very many, and reading the entries
+    /// themselves would cost as many reads.
+    fn add_ids(
+        &self,
+        indexes: &BTreeSet<LeafIndex>,
+        published: &Published,
+        ids: &mut Vec<v1::EntryId>,
+    ) -> Result<(), Reject> {
+        let nodes = || self.log.tree_of(published);
+        let mut tile = (0, nodes());
+        for index in indexes {
+            let number = index.get() >> TILE_HEIGHT;
+            if tile.0 != number {
+                tile = (number, nodes());
+            }
+            let leaf = NodeId {
+                level: 0,
+                index: index.get(),
+            };
+            let leaf = tile.1.node(leaf);
+            let leaf = leaf.map_err(|error| read_fault(self.log.name(), &error))?;
+            ids.push(self.id_of(leaf));
+        }
+        Ok(())
     }
 
     fn id_of(&self, leaf: Hash) -> v1::EntryId {

@@ -232,6 +232,32 @@ async fn statements_are_found_by_what_they_are_about_in_both_doors() {
     server.stop().await;
 }
 
+/// The ids come from the tiles of the tree: a full one, and one that is not full yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_with_many_entries_finds_them_all_in_order() {
+    let server = start().await;
+    let service = server.server.app().service();
+    let texts: Vec<_> = (0..300).map(|number| number.to_string()).collect();
+    let submissions = texts.iter().map(|text| submission(text)).collect();
+    let submitted = service
+        .submit_batch(Some(&name("rekor-v1")), submissions)
+        .await;
+    let mut expected: Vec<_> = submitted
+        .into_iter()
+        .map(|one| one.unwrap().remove(0))
+        .map(|receipt| (receipt.index, receipt.leaf_hash.to_hex()))
+        .collect();
+    expected.sort();
+    let search = json!({"hash": format!("sha256:{}", Hash::of(pem().as_bytes()))});
+    let found = post(&server, "/api/v1/index/retrieve", &search).await;
+    let found: Vec<String> = serde_json::from_value(found.json()).unwrap();
+    assert_eq!(found.len(), 300);
+    for (id, (index, leaf)) in found.iter().zip(expected) {
+        assert_eq!(id.get(16..), Some(&*leaf), "{index}");
+    }
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_only_grows_and_its_tiles_are_those_of_the_same_tree() {
     let server = start().await;

@@ -157,14 +157,19 @@ pub(super) async fn retrieve_is_no_id(State(api): State<Api>, uri: Uri) -> Respo
 async fn read_id(api: &Api, uri: &Uri, id: &str) -> Answer {
     let key = EntryKey::parse_path(id)?;
     let shards = shards_at(api, uri)?;
-    let found = blocking(move || shards.find(&key.leaf(), key.tree())).await?;
-    one(found.ok_or(Refused::NoEntry)?).await
+    let found = blocking(move || {
+        let found = shards.find(&key.leaf(), key.tree())?;
+        found.map(|found| found.read()).transpose()
+    });
+    Ok(entry_json(found.await?.ok_or(Refused::NoEntry)?))
 }
 
 async fn one(found: Found) -> Answer {
-    let (id, entry) = blocking(move || found.read()).await?;
-    let entry = LogEntry::from([(id.to_string(), entry)]);
-    Ok(json(StatusCode::OK, &entry))
+    Ok(entry_json(blocking(move || found.read()).await?))
+}
+
+fn entry_json((id, entry): (EntryId, LogEntryAnon)) -> Response {
+    json(StatusCode::OK, &LogEntry::from([(id.to_string(), entry)]))
 }
 
 pub(super) async fn retrieve(
