@@ -1,6 +1,7 @@
 //! The leaf that a submission must become, made from its bytes alone.
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use treering_api::log::Dialect;
 use treering_attest::VerifierMaterial;
 use treering_rekor::v1::entry_from_submission;
@@ -21,7 +22,8 @@ pub(super) fn expected_hash(
     let wrong = "the corpus has a wrong envelope";
     match dialect {
         Dialect::RekorV1 => {
-            let entry = entry_from_submission(envelope, &[material]).context(wrong)?;
+            let entry = entry_from_submission(&Bytes::copy_from_slice(envelope), &[material])
+                .context(wrong)?;
             Ok(entry.canonical().leaf_hash())
         }
         Dialect::RekorV2 => {

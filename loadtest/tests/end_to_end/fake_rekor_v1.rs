@@ -92,7 +92,7 @@ async fn create(State(fake): State<Arc<Fake>>, headers: HeaderMap, body: Bytes) 
     assert_eq!(headers[header::CONTENT_TYPE], "application/json");
     let entry = ProposedEntry::parse(&body)
         .unwrap()
-        .verify(&Uncached)
+        .verify(&Uncached, 0)
         .unwrap();
     let leaf = entry.canonical().leaf().to_vec();
     if let Err(reject) = fake.admit().await {
