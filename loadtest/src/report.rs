@@ -16,7 +16,7 @@ mod text;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
-    /// `single`, `batch`, `stream` or `tiles`.
+    /// `single`, `batch`, `stream`, `rekor-v2`, `tiles`, or `rekor-v1` or `read` and the kind.
     pub(crate) mode: String,
     /// `max` or the entries a second that were asked for.
     pub(crate) rate_wanted: String,
