@@ -88,7 +88,7 @@ pub struct State {
     connection: Mutex<Connection>,
     seal: seal::Seal,
     /// Held by whoever follows logs; released with the process.
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 /// What a state folder is opened for.
@@ -215,12 +215,23 @@ pub fn reset(dir: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-fn lock(dir: &Path) -> Result<File, StateError> {
+/// A lock that is given up when it is dropped, also while a child that was just forked has its descriptor still: closing
+/// alone would leave it to the child until its exec.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing releases it too, if later.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(dir: &Path) -> Result<Lock, StateError> {
     let path = dir.join(LOCK);
     let opened = File::options().create(true).append(true).open(&path);
     let file = opened.map_err(StateError::io(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(fs::TryLockError::WouldBlock) => Err(StateError::Busy { path }),
         Err(fs::TryLockError::Error(source)) => Err(StateError::Io { path, source }),
     }

@@ -10,6 +10,7 @@ use treering_api::reject::{Reject, RejectKind};
 use treering_storage::{CommitError, Edge, Event, Head, LogId, StoreError};
 
 use super::Service;
+use super::rekor_v1::predecessor;
 use crate::log::commit::Committer;
 use crate::log::mark::Mark;
 use crate::log::recover::{LogDescription, OpenError, describe, recover};
@@ -91,9 +92,10 @@ impl Service {
             rekor_v1,
         } = prepared;
         let identity = Arc::clone(&committer.identity);
+        let time = head.integrated_time.max(self.time_before(&identity));
         let published = match mark {
-            None => committer.sign(edge, None, head.integrated_time),
-            Some(mark) => committer.sign_final(edge, head.integrated_time, &mark),
+            None => committer.sign(edge, None, time),
+            Some(mark) => committer.sign_final(edge, time, &mark),
         };
         committer.remember(&published);
         let metrics = self.parts.metrics.log(&identity.name);
@@ -136,6 +138,13 @@ impl Service {
             feeders.feed(handle.shared());
         }
         Ok(handle)
+    }
+
+    /// The newest time of the log that this one goes on for: over a chain of shards it never goes back either.
+    fn time_before(&self, log: &LogIdentity) -> u64 {
+        let logs = self.handles();
+        let before = predecessor(&logs, log.dialect, &log.name);
+        before.map_or(0, |before| before.published().integrated_time)
     }
 
     /// Adds a log; its key must be kept by the caller before. Whatever can be refused is refused before the event is

@@ -6,6 +6,7 @@ mod content;
 mod cosign;
 mod read;
 pub mod rekor_v1;
+mod rekor_v1_search;
 pub mod rekor_v2;
 mod retire;
 mod subjects;

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use treering_api::log::{Dialect, LogName};
 use treering_api::reject::{Reject, RejectKind};
 use treering_rekor::v1::wire::{
     Attestation, InclusionProof, LogEntryAnon, Shard as ShardJson, Verification,
 };
-use treering_rekor::v1::{self, Entry, MAX_ATTESTATION, Operator, SearchIndex, TreeId};
-use treering_storage::{Order, Term};
+use treering_rekor::v1::{self, Entry, MAX_ATTESTATION, SearchIndex, TreeId};
 use treering_tlog::merkle::{NodeId, Nodes};
 use treering_tlog::tile::TILE_HEIGHT;
 use treering_tlog::{Hash, LeafIndex, TreeSize};
 
 use super::content::Content;
+use super::rekor_v1_search::too_many;
 use super::submit::sequenced;
 use super::{Service, read};
 use crate::log::commit::Published;
@@ -117,16 +118,24 @@ impl Shards {
     /// # Errors
     /// `TooLarge` over [`MAX_FOUND`]; those of the store.
     pub fn search(&self, search: &SearchIndex) -> Result<Vec<v1::EntryId>, Reject> {
+        self.search_within(search, MAX_FOUND)
+    }
+
+    /// As [`search`](Self::search), of at most `most` entries.
+    ///
+    /// # Errors
+    /// As `search`.
+    pub fn search_within(
+        &self,
+        search: &SearchIndex,
+        most: usize,
+    ) -> Result<Vec<v1::EntryId>, Reject> {
         let mut ids = Vec::new();
         for shard in &self.0 {
             let published = shard.log.published();
-            let found = shard.matches(search, &published)?;
-            if ids.len() + found.len() > MAX_FOUND {
-                return Err(Reject::mismatch(
-                    RejectKind::TooLarge,
-                    format!("a search that finds at most {MAX_FOUND} entries"),
-                    "more; add conditions and join them with operator and",
-                ));
+            let found = shard.matches(search, &published, most)?;
+            if ids.len() + found.len() > most {
+                return Err(too_many(most));
             }
             shard.add_ids(&found, &published, &mut ids)?;
         }
@@ -144,33 +153,6 @@ impl Shard {
         let (size, root) = (published.checkpoint.size.get(), published.checkpoint.root);
         let note = self.log.rekor_v1_note(&self.v1, &published)?;
         Ok(ShardJson::new(self.v1.tree().id(), size, &root, note))
-    }
-
-    fn matches(
-        &self,
-        search: &SearchIndex,
-        published: &Published,
-    ) -> Result<BTreeSet<LeafIndex>, Reject> {
-        let mut found: Option<BTreeSet<LeafIndex>> = None;
-        for key in &search.keys {
-            let term = Term::new(Term::REKOR_V1_INDEX_KEY, key);
-            let order = Order::OldestFrom(LeafIndex::ZERO);
-            let one = self
-                .log
-                .store
-                .find(self.log.identity.id, &term, order, MAX_FOUND + 1);
-            let one = one.map_err(|error| read_fault(self.log.name(), &error))?;
-            let one: BTreeSet<LeafIndex> = one.into_iter().collect();
-            found = Some(match (found, search.operator) {
-                (None, _) => one,
-                (Some(before), Operator::Or) => before.union(&one).copied().collect(),
-                (Some(before), Operator::And) => before.intersection(&one).copied().collect(),
-            });
-        }
-        let size = published.checkpoint.size;
-        let mut found = found.unwrap_or_default();
-        found.retain(|index| size.contains(*index));
-        Ok(found)
     }
 
     /// The ids of entries, of which a tile of the tree has up to 256: a search may find very many, and reading the entries
@@ -313,7 +295,7 @@ impl Service {
         let logs = self.handles();
         let mut chain = vec![Arc::clone(last)];
         while let Some(newest) = chain.last()
-            && let Some(before) = predecessor(&logs, newest)
+            && let Some(before) = predecessor(&logs, newest.dialect(), newest.name())
             && !chain.iter().any(|log| Arc::ptr_eq(log, before))
         {
             chain.push(Arc::clone(before));
@@ -402,10 +384,14 @@ impl Service {
 }
 
 /// The log that a log followed: frozen, with it as the successor.
-fn predecessor<'a>(logs: &'a [Arc<LogHandle>], log: &LogHandle) -> Option<&'a Arc<LogHandle>> {
+pub(super) fn predecessor<'a>(
+    logs: &'a [Arc<LogHandle>],
+    dialect: Dialect,
+    name: &LogName,
+) -> Option<&'a Arc<LogHandle>> {
     logs.iter().find(|before| {
-        before.dialect() == log.dialect()
-            && matches!(&*before.state(), State::Frozen { successor: Some(name), .. } if name == log.name().as_str())
+        before.dialect() == dialect
+            && matches!(&*before.state(), State::Frozen { successor: Some(next), .. } if next == name.as_str())
     })
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use treering_api::Log as _;
 use treering_api::log::Dialect;
 use treering_rekor::v1::wire::{LogEntry, LogEntryAnon, LogInfo};
-use treering_rekor::v1::{LogKey, Tree, TreeId};
+use treering_rekor::v1::{LogKey, Operator, SearchIndex, Tree, TreeId};
 use treering_server::app::{Change, NewLog};
 use treering_tlog::merkle::{ConsistencyProof, InclusionProof};
 use treering_tlog::note::VerifierKey;
@@ -393,6 +393,44 @@ async fn indexes_go_on_over_shards_and_old_ones_stay() {
     };
     let refused = server.server.app().change(freeze).await.unwrap_err();
     assert!(refused.message.contains("log rotate"), "{refused}");
+    server.stop().await;
+}
+
+/// What has more rows than one search reads is asked for each row of what has few; nothing is left out in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_over_its_bound_is_whole_or_refused() {
+    let server = start().await;
+    let mut ids = vec![];
+    for number in 0..6 {
+        ids.push(one(&post(&server, ENTRIES, &proposed(number)).await).0);
+    }
+    let service = server.server.app().service();
+    let log = service.log(Some(&name("rekor-v1"))).unwrap();
+    let shards = service.shards(&log).unwrap();
+    let key = Hash::of(pem().as_bytes()).to_hex();
+    let digest = |number: u64| format!("sha256:{}", Hash::of(&number.to_be_bytes()).to_hex());
+    let search = |keys: &[&str], operator| {
+        let search = SearchIndex {
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            operator,
+        };
+        let found = shards.search_within(&search, 2)?;
+        Ok::<_, treering_api::Reject>(found.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let found = search(&[&key, &digest(5)], Operator::And).unwrap();
+    assert_eq!(found, [ids[5].clone()], "beyond the rows that were read");
+    assert_eq!(
+        search(&[&digest(0), &digest(5)], Operator::And).unwrap(),
+        [""; 0]
+    );
+    let both = search(&[&digest(0), &digest(5)], Operator::Or).unwrap();
+    assert_eq!(both, [ids[0].clone(), ids[5].clone()]);
+    for operator in [Operator::And, Operator::Or] {
+        let refused = search(&[&key], operator).unwrap_err();
+        assert!(refused.message.contains("at most 2 entries"), "{refused}");
+    }
+    let refused = search(&[&key, &digest(5)], Operator::Or).unwrap_err();
+    assert!(refused.message.contains("at most 2 entries"), "{refused}");
     server.stop().await;
 }
 
