@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use treering_api::log::{EntryId, Log as _, Submission};
+use treering_api::log::{Dialect, EntryId, Log as _, LogName, Submission};
 use treering_api::reject::RejectKind;
 use treering_tlog::{Hash, LeafIndex};
 
-use super::support::{Submitter, World, log_name, verify_receipt};
+use super::support::{Submitter, World, checkpoint_key, log_name, verify_receipt};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_submitters_get_distinct_indexes_and_valid_proofs() {
@@ -93,7 +93,7 @@ async fn bad_submissions_are_refused_and_leave_nothing() {
         let reject = running.service.submit(None, submission).await.unwrap_err();
         assert_eq!(reject.kind, expected, "{reject}");
     }
-    let unknown = treering_api::log::LogName::new("other").unwrap();
+    let unknown = LogName::new("other").unwrap();
     let reject = running
         .service
         .submit(Some(&unknown), good)
@@ -338,6 +338,40 @@ async fn the_time_of_a_log_never_goes_back() {
     assert_eq!(third.integrated_time, first.integrated_time);
     running.stop();
     world.check_log();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_of_a_chain_of_shards_never_goes_back() {
+    let submitter = Submitter::new(1);
+    let world = World::with_log();
+    let running = world.start().unwrap();
+    let [first, second] = ["first", "second"].map(|name| LogName::new(name).unwrap());
+    let service = &running.service;
+    let add = |log: &LogName| {
+        let origin = format!("localhost/logs/{log}");
+        let key = checkpoint_key(log).unwrap();
+        service
+            .add_log(log, Dialect::RekorV1, &origin, key)
+            .unwrap();
+    };
+    add(&first);
+    let before = service.submit(Some(&first), submitter.submission(0)).await;
+    let before = before.unwrap().remove(0);
+    service.freeze_for(&first, &second).await.unwrap();
+    world.clock.unix.fetch_sub(500, Ordering::SeqCst);
+    add(&second);
+    let after = service.submit(Some(&second), submitter.submission(1)).await;
+    assert_eq!(after.unwrap()[0].integrated_time, before.integrated_time);
+    running.stop();
+    let running = world.start().unwrap();
+    let later = running
+        .service
+        .submit(Some(&second), submitter.submission(2));
+    assert_eq!(
+        later.await.unwrap()[0].integrated_time,
+        before.integrated_time
+    );
+    running.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,10 +16,11 @@ use p256::pkcs8::EncodePublicKey as _;
 use treering_api::log::{Dialect, LogName, Receipt, Submission};
 use treering_server::audit::{Audited, Auditor, LogReport, PublishedNotes, published_notes};
 use treering_server::clock::{Clock, SystemClock};
+use treering_server::keys::ecdsa::{self, SecondKey};
 use treering_server::limits::Limits;
 use treering_server::log::recover::OpenError;
 use treering_server::metrics::Metrics;
-use treering_server::service::{Service, ServiceParts};
+use treering_server::service::{SecondKeyLoader, Service, ServiceParts};
 use treering_storage::envelopes::EnvelopeFiles;
 use treering_storage::faulty::{Fault, Faulty};
 use treering_storage::memory::MemoryStore;
@@ -192,12 +193,22 @@ impl World {
             limits: self.limits.clone(),
             metrics: Arc::new(Metrics::new()),
             keys: Box::new(checkpoint_key),
-            second_keys: Box::new(|log| Err(format!("no second key of log {log}"))),
+            second_keys: self.second_keys(),
             root: self.dir.path().to_owned(),
             free_disk: Box::new(move || Ok(free.load(Ordering::SeqCst))),
             verify_workers: 2,
         };
         (parts, ended)
+    }
+
+    fn second_keys(&self) -> SecondKeyLoader {
+        let folder = self.dir.path().join("keys");
+        std::fs::create_dir_all(&folder).unwrap();
+        Box::new(move |log| {
+            let key = ecdsa::create(&folder, log);
+            key.map(SecondKey::Signing)
+                .map_err(|error| error.to_string())
+        })
     }
 
     pub(crate) fn published_folder(&self) -> PathBuf {
