@@ -178,6 +178,7 @@ impl Config {
         let limits = &self.limits;
         for (name, bytes) in [
             ("max_envelope_bytes", limits.max_envelope_bytes),
+            ("max_rekor_v1_bytes", limits.max_rekor_v1_bytes),
             ("max_batch_bytes", limits.max_batch_bytes),
         ] {
             if limits.max_bytes_in_flight < bytes {
@@ -208,6 +209,7 @@ fn read_limits(reader: &mut Reader) -> Limits {
     let default = Limits::default();
     Limits {
         max_envelope_bytes: reader.bytes("limits.max_envelope_bytes", default.max_envelope_bytes),
+        max_rekor_v1_bytes: reader.bytes("limits.max_rekor_v1_bytes", default.max_rekor_v1_bytes),
         max_batch_items: reader.count("limits.max_batch_items", default.max_batch_items),
         max_batch_bytes: reader.bytes("limits.max_batch_bytes", default.max_batch_bytes),
         max_verifiers: reader.count("limits.max_verifiers", default.max_verifiers),

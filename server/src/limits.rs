@@ -10,6 +10,8 @@ const MIB: usize = 1024 * KIB;
 pub struct Limits {
     /// The largest envelope on the native door, in bytes. 64 MiB: large SBOM attestations are 3 to 50 MB.
     pub max_envelope_bytes: usize,
+    /// The largest body at the door of Rekor v1, in bytes. 32 MiB: rekor-server's own default.
+    pub max_rekor_v1_bytes: usize,
     /// The most items of one batch call.
     pub max_batch_items: usize,
     /// The largest body of one batch call, in bytes. 64 MiB: as much as one large envelope.
@@ -51,6 +53,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_envelope_bytes: 64 * MIB,
+            max_rekor_v1_bytes: 32 * MIB,
             max_batch_items: 1_024,
             max_batch_bytes: 64 * MIB,
             max_verifiers: 16,

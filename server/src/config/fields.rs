@@ -76,6 +76,11 @@ pub const FIELDS: &[Field] = &[
          of as much for each one that is being answered.",
     ),
     field(
+        "limits.max_rekor_v1_bytes",
+        "\"32MiB\"",
+        "The largest body at the door of Rekor v1, in bytes; the default is rekor-server's.",
+    ),
+    field(
         "limits.max_batch_items",
         "1024",
         "The most envelopes of one batch call.",

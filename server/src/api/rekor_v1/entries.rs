@@ -16,7 +16,7 @@ use treering_rekor::v1::{
 use super::super::Api;
 use super::answer::{Refused, json, uncached};
 use super::negotiate::{accepts, check_accept, check_content_type};
-use super::{Answer, LIMIT, shards_at};
+use super::{Answer, limit, shards_at};
 use crate::log::State as LogState;
 use crate::service::blocking;
 use crate::service::rekor_v1::{Found, LoggedV1, Shards};
@@ -33,7 +33,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Answer {
     check_content_type(&headers)?;
-    let body = api.bodies.read(&headers, body, LIMIT).await?;
+    let body = api.bodies.read(&headers, body, limit(&api)).await?;
     let bytes = body.bytes();
     let mut logged = log(&api, &uri, &bytes).await;
     if let Err(reject) = &logged
@@ -179,7 +179,7 @@ pub(super) async fn retrieve(
     body: Body,
 ) -> Answer {
     check_content_type(&headers)?;
-    let body = api.bodies.read(&headers, body, LIMIT).await?;
+    let body = api.bodies.read(&headers, body, limit(&api)).await?;
     let bytes = body.bytes();
     let shards = shards_at(&api, &uri)?;
     let read = blocking(move || Ok(retrieve_all(&shards, &bytes))).await?;

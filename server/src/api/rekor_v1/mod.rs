@@ -22,13 +22,13 @@ use crate::service::rekor_v1::Shards;
 use answer::Refused;
 pub(super) use answer::no_path_at;
 
-/// The largest body, in bytes: rekor-server's own default.
-pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
-
-const LIMIT: Limit = Limit {
-    bytes: MAX_BODY_BYTES,
-    name: "the limit of rekor v1",
-};
+/// Of every body here.
+fn limit(api: &Api) -> Limit {
+    Limit {
+        bytes: api.app.limits().max_rekor_v1_bytes,
+        name: "limits.max_rekor_v1_bytes",
+    }
+}
 
 /// Headers that a page of another origin may send.
 pub(super) const PAGE_HEADERS: [&str; 3] = ["accept", "content-type", "x-requested-with"];

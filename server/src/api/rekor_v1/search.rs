@@ -8,7 +8,7 @@ use treering_rekor::v1::{SearchIndex, Uncached};
 use super::super::Api;
 use super::answer::{Refused, json};
 use super::negotiate::check_content_type;
-use super::{Answer, LIMIT, shards_at};
+use super::{Answer, limit, shards_at};
 use crate::service::blocking;
 
 pub(super) async fn retrieve(
@@ -18,7 +18,7 @@ pub(super) async fn retrieve(
     body: Body,
 ) -> Answer {
     check_content_type(&headers)?;
-    let body = api.bodies.read(&headers, body, LIMIT).await?;
+    let body = api.bodies.read(&headers, body, limit(&api)).await?;
     let bytes = body.bytes();
     let shards = shards_at(&api, &uri)?;
     let found = blocking(move || {
