@@ -26,6 +26,7 @@ mod limits;
 mod native;
 mod rekor_v1;
 mod rekor_v1_kinds;
+mod rekor_v1_shown;
 mod rekor_v2;
 mod retire;
 mod shutdown;
