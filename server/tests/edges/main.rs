@@ -17,6 +17,7 @@ mod archivista_promotion;
 mod archivista_query;
 mod archivista_support;
 mod commands;
+mod envelopes;
 mod export;
 mod fake_witness;
 mod freeze;
