@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use p256::ecdsa::signature::Signer as _;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use treering_api::Log as _;
@@ -81,42 +82,45 @@ async fn entries_of_kinds_that_are_not_taken_are_served() {
     server.stop().await;
 }
 
-/// Proposals of which one part is only named by a URL.
-fn with_urls(url: &str) -> Vec<Value> {
+/// Proposals that are taken, and the parts of each that a URL may not stand for.
+fn proposals() -> Vec<(Value, Vec<&'static str>)> {
     const CASES: &str = include_str!("../../../proto/rekor/tests/vectors/helm-tuf/cases.jsonl");
     let case = |name: &str| -> Value {
-        let cases = CASES
+        let mut cases = CASES
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let case = cases.into_iter().find(|case| case["name"] == name).unwrap();
+        let case = cases.find(|case| case["name"] == name).unwrap();
         serde_json::from_str(case["body"].as_str().unwrap()).unwrap()
     };
+    let signer = p256::ecdsa::SigningKey::from_slice(&[3; 32]).unwrap();
+    let signature: p256::ecdsa::Signature = signer.sign(b"data");
     let key = Key::new(3);
     let rekord = json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": {
-        "data": {"content": STANDARD.encode("data")},
-        "signature": {"format": "x509", "content": STANDARD.encode("signature"), "publicKey": {"content": STANDARD.encode(key.pem())}}}});
-    let v001 = intoto("0.0.1", &key.envelope("a"), &key);
-    let v002 = intoto("0.0.2", &key.envelope("a"), &key);
-    [
-        (&rekord, "/spec/signature/publicKey"),
-        (&rekord, "/spec/data"),
-        (&rekord, "/spec/signature"),
-        (&case("helm-gpg"), "/spec/publicKey"),
-        (&case("helm-gpg"), "/spec/chart/provenance"),
-        (&case("tuf-two-of-three"), "/spec/root"),
-        (&case("tuf-two-of-three"), "/spec/metadata"),
-        (&v001, "/spec/publicKey"),
-        (&v001, "/spec/content"),
-        (&v002, "/spec/content/envelope/signatures/0/publicKey"),
-        (&v002, "/spec/content/envelope"),
+        "data": {"content": STANDARD.encode("data")}, "signature": {"format": "x509",
+        "content": STANDARD.encode(signature.to_der()), "publicKey": {"content": STANDARD.encode(key.pem())}}}});
+    let intoto = |version| intoto(version, &key.envelope("a"), &key);
+    vec![
+        (
+            rekord,
+            vec!["/spec/signature/publicKey", "/spec/signature", "/spec/data"],
+        ),
+        (
+            case("helm-gpg"),
+            vec!["/spec/publicKey", "/spec/chart/provenance"],
+        ),
+        (
+            case("tuf-two-of-three"),
+            vec!["/spec/root", "/spec/metadata"],
+        ),
+        (intoto("0.0.1"), vec!["/spec/publicKey", "/spec/content"]),
+        (
+            intoto("0.0.2"),
+            vec![
+                "/spec/content/envelope/signatures/0/publicKey",
+                "/spec/content/envelope",
+            ],
+        ),
     ]
-    .into_iter()
-    .map(|(proposal, part)| {
-        let mut proposal = proposal.clone();
-        *proposal.pointer_mut(part).unwrap() = json!({"url": url});
-        proposal
-    })
-    .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,12 +128,19 @@ async fn what_is_only_named_by_a_url_is_refused_and_never_fetched() {
     let server = start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    for proposal in with_urls(&format!("http://{address}/key")) {
-        let answer = post(&server, ENTRIES, &proposal).await;
-        let found = (answer.status.as_u16(), answer.json()["code"].clone());
-        assert_eq!(found, (400, json!(400)), "{proposal}: {:?}", answer.body);
+    for (number, (proposal, parts)) in (0..).zip(proposals()) {
+        for part in parts {
+            let mut by_url = proposal.clone();
+            *by_url.pointer_mut(part).unwrap() = json!({"url": format!("http://{address}/key")});
+            let answer = post(&server, ENTRIES, &by_url).await;
+            let found = (answer.status.as_u16(), answer.json()["code"].clone());
+            assert_eq!(found, (400, json!(400)), "{by_url}: {:?}", answer.body);
+        }
+        let size = server.get("/api/v1/log").await.json()["treeSize"].clone();
+        assert_eq!(size, json!(number), "nothing was logged");
+        let whole = post(&server, ENTRIES, &proposal).await;
+        assert_eq!(whole.status, StatusCode::CREATED, "{:?}", whole.body);
     }
-    assert_eq!(server.get("/api/v1/log").await.json()["treeSize"], 0);
     assert!(server.stop().await);
     // Connections are accepted in the order in which they came: this is the first.
     let first = TcpStream::connect(address).await.unwrap();
