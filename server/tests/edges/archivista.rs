@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use serde_json::json;
@@ -10,7 +12,7 @@ use treering_api::log::Submission;
 use treering_tlog::Hash;
 
 use super::archivista_support::{
-    Key, Run, STATEMENT, Tool, UNVERIFIED, download, downloaded, envelope, gitoid, intoto,
+    Key, Run, STATEMENT, Tool, UNVERIFIED, download, downloaded, envelope, gitoid, intoto, leaf,
     log_dsse, log_entry, log_size, metric, promoted, start, start_with, statement, upload,
     uploaded,
 };
@@ -27,6 +29,21 @@ macro_rules! recorded {
         .unwrap()
     };
 }
+
+/// A certificate that `Key::new(21)` made for itself, by `openssl req -x509`.
+const SELF_MADE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBfzCCASWgAwIBAgIUJf3w04Z6gxfTGH1eWLjQDa6lAzMwCgYIKoZIzj0EAwIw\n\
+FDESMBAGA1UEAwwJc2VsZi1tYWRlMCAXDTI2MTEyMTE5MjMzNloYDzIxMjYxMDI4\n\
+MTkyMzM2WjAUMRIwEAYDVQQDDAlzZWxmLW1hZGUwWTATBgcqhkjOPQIBBggqhkjO\n\
+PQMBBwNCAAT+U7jkFymrUt60XO4KDifKdxxZENmQ5t/a+Ai/K5f9226f6HieOvba\n\
+DKT5hFWvcNk+4fhBhX+so+nola78p4pZo1MwUTAdBgNVHQ4EFgQUxdr8J9fDY2b3\n\
+oYDihIOOHyCq+QYwHwYDVR0jBBgwFoAUxdr8J9fDY2b3oYDihIOOHyCq+QYwDwYD\n\
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiActOc09pkH9CvmxP8J+aiH\n\
+QHlKVIuQyifwDZnuJy+2vwIhAKCyUam62O0f9bdjMFWeFlCGr0QfRaRBjDEIcFAE\n\
+mEai\n\
+-----END CERTIFICATE-----\n\
+";
 
 /// The files that a server keeps of envelopes.
 fn kept_files(dir: &Path) -> usize {
@@ -436,5 +453,29 @@ async fn envelopes_of_every_door_can_be_downloaded() {
     let taken_apart = intoto("0.0.2", &key.envelope("0.0.2"), &key);
     let answer = log_entry(&server, taken_apart.to_string()).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
+    assert!(server.stop().await);
+}
+
+/// Nobody has heard of its key: the certificate in the envelope is enough, whoever made it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_certificate_in_an_envelope_verifies_is_logged_at_once() {
+    let (server, key) = (start().await, Key::new(21));
+    for (index, key_id) in ["", "whatever"].into_iter().enumerate() {
+        let payload = statement(&index.to_string());
+        let mut signature = key.signature(STATEMENT, &payload, key_id);
+        signature["certificate"] = json!(STANDARD.encode(SELF_MADE));
+        let envelope = envelope(STATEMENT, &payload, &[signature]);
+        let gitoid = uploaded(&server, &envelope).await;
+        let leaf = leaf(&server, u64::try_from(index).unwrap()).await;
+        assert_eq!(leaf["kind"], "dsse");
+        assert_eq!(
+            leaf["spec"]["envelopeHash"]["value"],
+            Hash::of(&envelope).to_hex()
+        );
+        let verifier = &leaf["spec"]["signatures"][0]["verifier"];
+        assert_eq!(*verifier, json!(STANDARD.encode(SELF_MADE)));
+        assert_eq!(downloaded(&server, &gitoid).await, (envelope, false));
+    }
+    assert_eq!(log_size(&server).await, 2);
     assert!(server.stop().await);
 }

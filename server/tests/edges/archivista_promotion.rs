@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Request, StatusCode};
 use serde_json::json;
 use treering_server::clock::{Clock, SystemClock};
 use treering_server::metrics::Metrics;
@@ -338,6 +340,84 @@ async fn what_is_held_for_too_long_is_gone() {
     // Once more it is a new one.
     uploaded(&server, &first).await;
     assert_eq!(held(&server).await, 1);
+    assert!(server.stop().await);
+}
+
+/// The time that the settings give if they say nothing, to the hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_stays_for_seven_days() {
+    let hour = Duration::from_secs(60 * 60);
+    let clock = SetForward::new();
+    let server = serve_by(&clock, start().await).await;
+    let config = super::support::config(&server.dir(), &[]);
+    assert_eq!(config.archivista.hold_for, hour * 24 * 7);
+    let (older, newer) = (Key::new(3).envelope("older"), Key::new(3).envelope("newer"));
+    uploaded(&server, &older).await;
+    clock.by(hour * 2);
+    uploaded(&server, &newer).await;
+    // That this one has been looked at after 6 days and 23 hours is seen by the other, which goes after 7 days and 1.
+    clock.by(hour * (24 * 7 - 1));
+    until(async || held(&server).await == 1).await;
+    let gone = download(&server, &gitoid(&older)).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        downloaded(&server, &gitoid(&newer)).await,
+        (newer.clone(), true)
+    );
+    clock.by(hour * 2);
+    until(async || held(&server).await == 0).await;
+    let gone = download(&server, &gitoid(&newer)).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    assert!(server.stop().await);
+}
+
+/// The ids that a search by a hash finds.
+async fn found_by(server: &Running, hash: Hash) -> usize {
+    let body = json!({"hash": format!("sha256:{hash}")}).to_string();
+    let request = Request::post(format!("{}/api/v1/index/retrieve", server.url()));
+    let request = request.header("content-type", "application/json");
+    let found = server.send(request, body).await;
+    assert_eq!(found.status, StatusCode::OK, "{:?}", found.body);
+    found.json().as_array().unwrap().len()
+}
+
+/// The entries that the proposal of an envelope finds.
+async fn found_as(server: &Running, envelope: &Bytes, key: &Key) -> usize {
+    let entry = json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": {
+        "envelope": std::str::from_utf8(envelope).unwrap(), "verifiers": [STANDARD.encode(key.pem())]}}});
+    let body = json!({"entries": [entry]}).to_string();
+    let request = Request::post(format!("{}/api/v1/log/entries/retrieve", server.url()));
+    let request = request.header("content-type", "application/json");
+    let found = server.send(request, body).await;
+    assert_eq!(found.status, StatusCode::OK, "{:?}", found.body);
+    found.json().as_array().unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_find_what_is_held_once_it_is_promoted() {
+    let (server, key) = (start().await, Key::new(3));
+    let payload = statement("subject");
+    let waiting = key.envelope(&payload);
+    uploaded(&server, &waiting).await;
+    assert!(downloaded(&server, &gitoid(&waiting)).await.1);
+    let hashes = [
+        Hash::of(b"subject"),
+        Hash::of(payload.as_bytes()),
+        Hash::of(&waiting),
+        Hash::of(key.pem().as_bytes()),
+    ];
+    for hash in hashes {
+        assert_eq!(found_by(&server, hash).await, 0, "{hash}");
+    }
+    assert_eq!(found_as(&server, &waiting, &key).await, 0);
+    key.introduce(&server).await;
+    promoted(&server, &waiting).await;
+    grown_to(&server, 2).await;
+    // By the key that is the entry which made it known, too.
+    for (hash, count) in hashes.into_iter().zip([1, 1, 1, 2]) {
+        assert_eq!(found_by(&server, hash).await, count, "{hash}");
+    }
+    assert_eq!(found_as(&server, &waiting, &key).await, 1);
     assert!(server.stop().await);
 }
 
