@@ -5,10 +5,13 @@
     reason = "a failed step of a test is to panic; clippy knows the test functions, not what they call"
 )]
 
+mod chains;
+mod comparison;
 mod corpus;
 mod differences;
 mod proofs;
 mod rekor_v1;
+mod replay;
 mod state;
 mod support;
 mod template;

@@ -44,6 +44,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) chunked: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,

@@ -179,6 +179,7 @@ impl Found {
             "$v" | "$l" | "$size" | "$logsize" | "$hash" | "$hashes" => {
                 self.equal(place, value, found);
             }
+            "$any" => {}
             "$set" => self.set(state, place, value, found),
             other => panic!("matcher {other}"),
         }
