@@ -58,6 +58,11 @@ impl<'e> Signed<'e> {
         }
     }
 
+    /// How often a key was tried so far.
+    pub(super) const fn attempts(&self) -> usize {
+        self.attempts.get()
+    }
+
     /// Whether a key verifies a signature, as entries of Rekor v1 are verified.
     pub(super) fn verifies(&self, key: &PublicKey, signature: &[u8]) -> bool {
         self.attempts.set(self.attempts.get() + 1);
@@ -128,7 +133,7 @@ impl Archivista {
             return verified(signed, position, signature, material);
         }
         let tried = self.known.all().find(|material| {
-            signed.attempts.get() < MAX_ATTEMPTS && signed.verifies(material.key(), sig)
+            signed.attempts() < MAX_ATTEMPTS && signed.verifies(material.key(), sig)
         });
         Ok(tried.map_or(Signer::Unknown(digest), |material| {
             Signer::Verified(material.clone())

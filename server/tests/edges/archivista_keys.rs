@@ -196,6 +196,33 @@ async fn another_spelling_of_a_logged_statement_is_attached() {
     }
 }
 
+/// Each signature of a leaf is verified by the key beside it, in whatever order an upload has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_signatures_in_any_order_is_enough() {
+    let server = start().await;
+    let keys: Vec<Key> = (3..11).map(Key::new).collect();
+    let payload = statement("many");
+    let mut signatures: Vec<_> = keys
+        .iter()
+        .map(|key| key.signature(STATEMENT, &payload, &key.openssh()))
+        .collect();
+    let original = envelope(STATEMENT, &payload, &signatures);
+    let all: Vec<&Key> = keys.iter().collect();
+    let answer = log_dsse(&server, &original, &all).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
+    signatures.reverse();
+    let reversed = envelope(STATEMENT, &payload, &signatures);
+    let each = signatures
+        .chunks(1)
+        .map(|one| envelope(STATEMENT, &payload, one));
+    for again in each.chain([reversed]) {
+        let gitoid = uploaded(&server, &again).await;
+        assert_eq!(downloaded(&server, &gitoid).await, (again, false));
+    }
+    assert_eq!(log_size(&server).await, 1);
+    assert!(server.stop().await);
+}
+
 /// The type is signed too: an equal payload and signature under another type is nobody's statement.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_type_of_payload_is_not_attached() {
