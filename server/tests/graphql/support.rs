@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use treering_server::archivista::query::{
-    Candidate, Catalogue, CatalogueError, Cursor, Endpoint, Hint,
+    Candidate, Catalogue, CatalogueError, Cursor, Endpoint, Hint, Work,
 };
 use treering_tlog::Hash;
 
@@ -74,6 +74,7 @@ impl Catalogue for Memory {
         hint: &Hint,
         after: Option<Cursor>,
         limit: usize,
+        _work: &Arc<Work>,
     ) -> Result<Vec<Candidate>, CatalogueError> {
         let start = match after {
             Some(after) => {
@@ -107,6 +108,7 @@ impl Catalogue for Gone {
         _hint: &Hint,
         _after: Option<Cursor>,
         _limit: usize,
+        _work: &Arc<Work>,
     ) -> Result<Vec<Candidate>, CatalogueError> {
         Err(CatalogueError::Unavailable("the disk is gone".to_owned()))
     }
