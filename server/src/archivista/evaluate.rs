@@ -16,7 +16,7 @@ use super::{Archivista, leaf, store_fault};
 use crate::log::signer_keys::term;
 
 /// As much of a key id as an error repeats, in characters.
-const ECHO: usize = 80;
+pub(super) const ECHO: usize = 80;
 
 /// What becomes of an envelope.
 #[derive(Debug)]
@@ -47,11 +47,9 @@ enum Signer {
 
 impl<'e> Signed<'e> {
     pub(super) fn new(envelope: &'e Envelope<'e>) -> Self {
-        let payload = envelope.payload_digest(DigestAlgorithm::Sha256);
-        let payload = <[u8; 32]>::try_from(payload).expect("SHA-256 has 32 bytes");
         Self {
             envelope,
-            payload: Hash::new(payload),
+            payload: payload_hash(envelope),
             pae_digest: envelope.pae_digest(DigestAlgorithm::Sha256),
             pae: OnceCell::new(),
             attempts: Cell::new(0),
@@ -165,6 +163,12 @@ impl Archivista {
         }
         Ok(None)
     }
+}
+
+/// SHA-256 of the payload of an envelope.
+pub(super) fn payload_hash(envelope: &Envelope<'_>) -> Hash {
+    let payload = envelope.payload_digest(DigestAlgorithm::Sha256);
+    Hash::new(<[u8; 32]>::try_from(payload).expect("SHA-256 has 32 bytes"))
 }
 
 /// A key that a signature names verifies it, or the envelope is refused.

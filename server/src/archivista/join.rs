@@ -13,6 +13,9 @@ use super::{Archivista, leaf, store_fault};
 /// The most entries of one payload that are compared, the newest first.
 const MAX_COMPARED: usize = 64;
 
+/// The most documents of one entry: another encoding of the same statement is another document.
+const MAX_ATTACHED: usize = 64;
+
 /// Where an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
@@ -51,6 +54,22 @@ impl Archivista {
             }
         }
         Ok(None)
+    }
+
+    /// Whether an entry may have one more document. Blocks.
+    ///
+    /// # Errors
+    /// `Malformed`, for ever: documents are never removed from an entry.
+    pub(super) fn has_room(&self, place: Place) -> Result<(), Reject> {
+        let attached = self.service.store().attachments(place.log, place.index);
+        let found = attached.map_err(|error| store_fault(&error))?.len();
+        if found >= MAX_ATTACHED {
+            return Err(Reject::malformed(
+                format!("at most {MAX_ATTACHED} encodings of one signed statement"),
+                format!("one more than the {found} of entry {}", place.index.get()),
+            ));
+        }
+        Ok(())
     }
 
     /// Whether an entry is about this payload and has one of these signatures, by a key that verifies it here too: a payload of
