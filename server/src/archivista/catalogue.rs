@@ -149,6 +149,12 @@ impl Step {
         self.after.is_some_and(|after| position <= after)
     }
 
+    /// Whether it was found already.
+    fn has(&self, gitoid: Gitoid) -> bool {
+        let mut found = self.found.iter();
+        found.any(|(position, _)| position.gitoid() == gitoid)
+    }
+
     fn push(&mut self, found: Found) {
         self.bytes += found.1.len();
         self.found.push(found);
@@ -177,12 +183,18 @@ impl Documents {
             Hint::SubjectDigests(values) => Some(values.as_slice()),
             Hint::All | Hint::Gitoid(_) => None,
         };
+        let from = match step.after {
+            Some(Position::Held(arrived, gitoid)) => Some((arrived, gitoid)),
+            _ => None,
+        };
+        // Before the logs are read: what is promoted while they are is in here, or in them.
+        let held = self.still_held(from, terms, &step)?;
         let mut logs = self.0.logs();
         logs.sort_by_key(|log| log.identity.id);
         for log in logs {
             self.of_log(log.identity.id, terms, &mut step)?;
         }
-        self.held(terms, &mut step)?;
+        self.held(held, terms, &mut step)?;
         Ok(step.found)
     }
 
@@ -192,12 +204,27 @@ impl Documents {
         Ok(match document.map_err(|error| store_fault(&error))? {
             None => None,
             Some(Document::Attached(attached)) => Some(self.attached(&attached)?),
-            Some(Document::Held(held)) => {
-                let body = store.held_body(gitoid);
-                let body = body.map_err(|error| store_fault(&error))?;
-                body.map(|body| (Position::Held(held.arrived, gitoid), body))
-            }
+            Some(Document::Held(held)) => self.once_held(held.arrived, gitoid)?,
         })
+    }
+
+    /// What was held a moment ago: held still, or attached to an entry since, and then found where it was held.
+    fn once_held(&self, arrived: u64, gitoid: Gitoid) -> Result<Option<Found>, Reject> {
+        let store = self.0.service.store();
+        let position = Position::Held(arrived, gitoid);
+        let body = store.held_body(gitoid);
+        if let Some(body) = body.map_err(|error| store_fault(&error))? {
+            return Ok(Some((position, body)));
+        }
+        let document = store.document(gitoid);
+        match document.map_err(|error| store_fault(&error))? {
+            Some(Document::Attached(attached)) => {
+                let (_, envelope) = self.attached(&attached)?;
+                Ok(Some((position, envelope)))
+            }
+            // Expired.
+            Some(Document::Held(_)) | None => Ok(None),
+        }
     }
 
     fn attached(&self, attached: &Attached) -> Result<Found, Reject> {
@@ -314,31 +341,57 @@ impl Documents {
         Ok(())
     }
 
-    /// Adds what is held until the step is full.
-    fn held(&self, values: Option<&[String]>, step: &mut Step) -> Result<(), CatalogueError> {
+    /// Some of what is held behind `from`; nothing if there is none. What became a document of an entry already is left to its log.
+    fn still_held(
+        &self,
+        mut from: Option<(u64, Gitoid)>,
+        values: Option<&[String]>,
+        step: &Step,
+    ) -> Result<Vec<(u64, Gitoid)>, CatalogueError> {
         let store = self.0.service.store();
-        let mut from = match step.after {
-            Some(Position::Held(arrived, gitoid)) => Some((arrived, gitoid)),
-            _ => None,
-        };
-        while !step.is_full() {
-            let left = step.limit - step.found.len();
-            let candidates = self.0.registry.listed(from, values, left);
-            step.work.spend(candidates.len())?;
-            let Some(last) = candidates.last() else {
-                return Ok(());
+        loop {
+            let listed = self.0.registry.listed(from, values, step.limit);
+            step.work.spend(listed.len())?;
+            let Some(last) = listed.last() else {
+                return Ok(listed);
             };
             from = Some(*last);
-            for (arrived, gitoid) in candidates {
+            let mut held = Vec::new();
+            for (arrived, gitoid) in listed {
+                let document = store.document(gitoid);
+                if let Some(Document::Held(_)) = document.map_err(|error| store_fault(&error))? {
+                    held.push((arrived, gitoid));
+                }
+            }
+            if !held.is_empty() {
+                return Ok(held);
+            }
+        }
+    }
+
+    /// Adds what is held, or was when it was listed, until the step is full.
+    fn held(
+        &self,
+        mut listed: Vec<(u64, Gitoid)>,
+        values: Option<&[String]>,
+        step: &mut Step,
+    ) -> Result<(), CatalogueError> {
+        while let Some(last) = listed.last().copied() {
+            for (arrived, gitoid) in listed {
                 if step.is_full() {
                     return Ok(());
                 }
-                let body = store.held_body(gitoid);
-                // Promoted or expired meanwhile.
-                if let Some(body) = body.map_err(|error| store_fault(&error))? {
-                    step.push((Position::Held(arrived, gitoid), body));
+                if step.has(gitoid) {
+                    continue;
+                }
+                if let Some(found) = self.once_held(arrived, gitoid)? {
+                    step.push(found);
                 }
             }
+            if step.is_full() {
+                return Ok(());
+            }
+            listed = self.still_held(Some(last), values, step)?;
         }
         Ok(())
     }
