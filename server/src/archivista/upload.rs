@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tracing::Instrument as _;
 use treering_api::reject::{Reject, RejectKind};
 use treering_attest::{Envelope, VerifierMaterial};
 use treering_storage::envelopes::{EnvelopeFiles, INLINE_MAX};
@@ -48,7 +49,7 @@ impl Archivista {
         held: H,
     ) -> Result<Gitoid, Reject> {
         let archivista = Arc::clone(self);
-        let taken = tokio::spawn(async move {
+        let taking = async move {
             let taken = archivista.take(bytes).await;
             drop(held);
             archivista.metrics().uploaded(match &taken {
@@ -57,7 +58,8 @@ impl Archivista {
                 Err(_) => UploadOutcome::Refused,
             });
             taken.map(|(gitoid, _)| gitoid)
-        });
+        };
+        let taken = tokio::spawn(taking.in_current_span());
         let panicked = |_| Reject::new(RejectKind::Internal, "an upload panicked");
         taken.await.map_err(panicked)?
     }

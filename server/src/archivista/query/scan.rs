@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::catalogue::{Candidate, Cursor, Hint};
 use super::document::Document;
 use super::error::QueryError;
@@ -41,7 +43,7 @@ pub(super) async fn scan<T: Send + 'static>(
             Arc::clone(&find),
         );
         // A task of its own: what it reads is in memory until it ends, whether anybody still waits for it or not.
-        let seen = tokio::spawn(next).await;
+        let seen = tokio::spawn(next.in_current_span()).await;
         let seen = seen.map_err(|_panicked| QueryError::Broken)??;
         session.scan(seen.len())?;
         let Some(last) = seen.last() else {
