@@ -98,6 +98,49 @@ impl Catalogue for Memory {
     }
 }
 
+/// A catalogue that counts how many ask it at once.
+pub(crate) struct Crowded {
+    memory: Arc<Memory>,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Crowded {
+    pub(crate) fn new(memory: Arc<Memory>) -> Arc<Self> {
+        Arc::new(Self {
+            memory,
+            now: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+        })
+    }
+
+    /// The most there were.
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Catalogue for Crowded {
+    async fn candidates(
+        &self,
+        hint: &Hint,
+        after: Option<Cursor>,
+        limit: usize,
+        work: &Arc<Work>,
+    ) -> Result<Vec<Candidate>, CatalogueError> {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        // Lets all others come as far as they can.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let found = self.memory.candidates(hint, after, limit, work).await;
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        found
+    }
+}
+
 /// A catalogue whose store is gone.
 pub(crate) struct Gone;
 
