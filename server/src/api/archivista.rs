@@ -93,8 +93,8 @@ async fn upload(
         bytes: api.app.limits().max_envelope_bytes,
         name: "limits.max_envelope_bytes",
     };
-    let (bytes, _held) = api.bodies.read(&headers, body, limit).await?.into_parts();
-    let gitoid = api.app.archivista().upload(bytes).await?.to_string();
+    let (bytes, held) = api.bodies.read(&headers, body, limit).await?.into_parts();
+    let gitoid = api.app.archivista().upload(bytes, held).await?.to_string();
     Ok(Json(Uploaded { gitoid }))
 }
 

@@ -16,7 +16,7 @@ use super::{Archivista, leaf, store_fault};
 use crate::log::signer_keys::term;
 
 /// As much of a key id as an error repeats, in characters.
-const ECHO: usize = 80;
+pub(super) const ECHO: usize = 80;
 
 /// What becomes of an envelope.
 #[derive(Debug)]
@@ -47,15 +47,18 @@ enum Signer {
 
 impl<'e> Signed<'e> {
     pub(super) fn new(envelope: &'e Envelope<'e>) -> Self {
-        let payload = envelope.payload_digest(DigestAlgorithm::Sha256);
-        let payload = <[u8; 32]>::try_from(payload).expect("SHA-256 has 32 bytes");
         Self {
             envelope,
-            payload: Hash::new(payload),
+            payload: payload_hash(envelope),
             pae_digest: envelope.pae_digest(DigestAlgorithm::Sha256),
             pae: OnceCell::new(),
             attempts: Cell::new(0),
         }
+    }
+
+    /// How often a key was tried so far.
+    pub(super) const fn attempts(&self) -> usize {
+        self.attempts.get()
     }
 
     /// Whether a key verifies a signature, as entries of Rekor v1 are verified.
@@ -128,7 +131,7 @@ impl Archivista {
             return verified(signed, position, signature, material);
         }
         let tried = self.known.all().find(|material| {
-            signed.attempts.get() < MAX_ATTEMPTS && signed.verifies(material.key(), sig)
+            signed.attempts() < MAX_ATTEMPTS && signed.verifies(material.key(), sig)
         });
         Ok(tried.map_or(Signer::Unknown(digest), |material| {
             Signer::Verified(material.clone())
@@ -160,6 +163,12 @@ impl Archivista {
         }
         Ok(None)
     }
+}
+
+/// SHA-256 of the payload of an envelope.
+pub(super) fn payload_hash(envelope: &Envelope<'_>) -> Hash {
+    let payload = envelope.payload_digest(DigestAlgorithm::Sha256);
+    Hash::new(<[u8; 32]>::try_from(payload).expect("SHA-256 has 32 bytes"))
 }
 
 /// A key that a signature names verifies it, or the envelope is refused.

@@ -25,11 +25,13 @@ pub(super) fn keys(entry: &Entry, parse: &dyn Keys) -> Vec<PublicKey> {
         // Of OpenPGP, and several in a root.
         Entry::Rfc3161(_) | Entry::Helm(_) | Entry::Tuf(_) => Vec::new(),
     };
-    let parse = |pem: &str| {
-        let verifier = parse.parse(&STANDARD.decode(pem).ok()?).ok()?;
-        Some(verifier.key().clone())
-    };
-    pems.into_iter().filter_map(parse).collect()
+    pems.into_iter().filter_map(|pem| key(pem, parse)).collect()
+}
+
+/// A key as a leaf writes it; nothing if it is no key that is taken here.
+pub(super) fn key(pem: &str, parse: &dyn Keys) -> Option<PublicKey> {
+    let verifier = parse.parse(&STANDARD.decode(pem).ok()?).ok()?;
+    Some(verifier.key().clone())
 }
 
 /// SHA-256 of the payload of the envelope that an entry is about.
@@ -51,17 +53,33 @@ pub(super) fn payload(entry: &Entry) -> Option<Hash> {
         .filter(|_| hash.algorithm == "sha256")
 }
 
-/// The bytes of the signatures that a leaf holds; `None` if they stand only in the envelope kept with it.
-pub(super) fn signatures(entry: &Entry) -> Option<Vec<Vec<u8>>> {
+/// A signature that a leaf holds, and the key that verified it, as the leaf writes it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pair<'e> {
+    pub(super) sig: Vec<u8>,
+    pub(super) key: &'e str,
+}
+
+/// The signatures that a leaf holds, each with its key; `None` if they stand only in the envelope kept with it.
+pub(super) fn pairs(entry: &Entry) -> Option<Vec<Pair<'_>>> {
     match entry {
         Entry::Dsse(spec) => {
-            let texts = spec.signatures.iter().map(|s| s.signature.as_str());
-            Some(texts.filter_map(decode).collect())
+            let pair = spec.signatures.iter().filter_map(|signature| {
+                let sig = decode(&signature.signature)?;
+                let key = signature.verifier.as_str();
+                Some(Pair { sig, key })
+            });
+            Some(pair.collect())
         }
         Entry::IntotoV002(spec) => {
-            let texts = spec.content.envelope.signatures.iter();
-            let texts = texts.filter_map(|s| String::from_utf8(decode(&s.sig)?).ok());
-            Some(texts.filter_map(|text| decode(&text)).collect())
+            let signatures = spec.content.envelope.signatures.iter();
+            let pair = signatures.filter_map(|signature| {
+                let text = String::from_utf8(decode(&signature.sig)?).ok()?;
+                let sig = decode(&text)?;
+                let key = signature.public_key.as_str();
+                Some(Pair { sig, key })
+            });
+            Some(pair.collect())
         }
         _ => None,
     }

@@ -14,6 +14,7 @@ pub mod query;
 mod read;
 mod registry;
 mod settle;
+mod turns;
 mod upload;
 
 use std::sync::{Arc, Weak};
@@ -33,6 +34,7 @@ use crate::metrics::ArchivistaMetrics;
 use crate::service::Service;
 use keys::KnownKeys;
 use registry::Registry;
+use turns::Turns;
 
 /// Uploads, what is held, and how it becomes an entry.
 pub struct Archivista {
@@ -42,6 +44,7 @@ pub struct Archivista {
     settings: ArchivistaConfig,
     known: KnownKeys,
     registry: Registry,
+    turns: Turns,
     /// Dropped by the promoter when it ends.
     promoter: Mutex<Option<Receiver<()>>>,
 }
@@ -64,6 +67,7 @@ impl Archivista {
             settings,
             known,
             registry,
+            turns: Turns::default(),
             promoter: Mutex::new(None),
         });
         let starts = archivista.published_sizes();

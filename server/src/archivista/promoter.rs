@@ -1,11 +1,12 @@
 //! Follows the published checkpoints of the logs while anything is held, and gives up what waited for too long.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt as _, select_all};
 use tokio::sync::watch;
-use treering_api::reject::Reject;
+use treering_api::reject::{Reject, RejectKind};
 use treering_attest::KeyAliases;
 use treering_rekor::v1::Entry;
 use treering_storage::{EntryRow, Gitoid};
@@ -24,10 +25,36 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Entries that are read at once.
 const CHUNK: usize = 256;
 
+/// What is to be tried again.
+#[derive(Default)]
+struct Failed {
+    again: BTreeSet<Gitoid>,
+    /// What only waits for a log that takes it: each try would read and verify it.
+    frozen: BTreeSet<Gitoid>,
+}
+
+impl Failed {
+    fn add(&mut self, gitoid: Gitoid, reject: &Reject) {
+        match reject.kind {
+            RejectKind::Frozen => self.frozen.insert(gitoid),
+            _ => self.again.insert(gitoid),
+        };
+    }
+
+    /// What is to be tried now, with a log that takes entries or without one.
+    fn due(&mut self, is_writable: bool) -> BTreeSet<Gitoid> {
+        let mut due = std::mem::take(&mut self.again);
+        if is_writable {
+            due.append(&mut self.frozen);
+        }
+        due
+    }
+}
+
 /// Works until the service closes.
 pub(super) async fn run(archivista: &Arc<Archivista>) {
     let service = &archivista.service;
-    let (mut failed, mut retry_at) = (Vec::new(), Duration::ZERO);
+    let (mut failed, mut retry_at) = (Failed::default(), Duration::ZERO);
     while !service.closing().is_cancelled() {
         let mut added = service.logs_added();
         // Before they are read, so that no size between is missed.
@@ -35,8 +62,8 @@ pub(super) async fn run(archivista: &Arc<Archivista>) {
         let now = service.clock().monotonic();
         if now >= retry_at {
             retry_at = now + RETRY;
-            let again = failed.drain(..);
-            again.for_each(|gitoid| archivista.registry.look_up(gitoid, None));
+            let again = failed.due(archivista.is_writable());
+            (again.iter()).for_each(|gitoid| archivista.registry.look_up(*gitoid, None));
         }
         let worked = archivista.work(&mut failed).await;
         if worked {
@@ -76,8 +103,13 @@ impl Archivista {
             .collect()
     }
 
+    /// Whether uploads can become entries.
+    fn is_writable(&self) -> bool {
+        self.log().is_ok_and(|log| !log.is_frozen())
+    }
+
     /// One round: expires, follows, settles. Whether there was anything to settle.
-    async fn work(self: &Arc<Self>, failed: &mut Vec<Gitoid>) -> bool {
+    async fn work(self: &Arc<Self>, failed: &mut Failed) -> bool {
         self.expire().await;
         for log in self.logs() {
             if let Err(error) = self.follow(&log).await {
@@ -93,7 +125,7 @@ impl Archivista {
             }
             if let Err(error) = self.settle(gitoid, place).await {
                 tracing::debug!(%gitoid, %error, "held envelope not looked up");
-                failed.push(gitoid);
+                failed.add(gitoid, &error);
             }
         }
         worked
@@ -146,6 +178,9 @@ impl Archivista {
             return;
         };
         for gitoid in self.registry.arrived_by(time) {
+            if self.service.closing().is_cancelled() {
+                break;
+            }
             let archivista = Arc::clone(self);
             let expired = blocking(move || archivista.expire_one(gitoid)).await;
             if let Err(error) = expired {
@@ -164,5 +199,23 @@ impl Archivista {
         }
         self.show_held();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_log_takes_is_tried_with_one_that_does() {
+        let mut failed = Failed::default();
+        let (frozen, other) = (Gitoid::of(b"frozen"), Gitoid::of(b"other"));
+        failed.add(frozen, &Reject::new(RejectKind::Frozen, "frozen"));
+        failed.add(frozen, &Reject::new(RejectKind::Frozen, "frozen"));
+        failed.add(other, &Reject::new(RejectKind::Unavailable, "full"));
+        assert_eq!(failed.due(false), BTreeSet::from([other]));
+        assert_eq!(failed.due(false), BTreeSet::new());
+        assert_eq!(failed.due(true), BTreeSet::from([frozen]));
+        assert_eq!(failed.due(true), BTreeSet::new());
     }
 }

@@ -1,6 +1,6 @@
 //! What is held, in memory: how much it is, what it waits for, and where its promoter has to look.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 
 use parking_lot::Mutex;
@@ -41,6 +41,7 @@ struct State {
 }
 
 struct Waiting {
+    /// Without its key ids.
     held: Held,
     keys: Vec<KeyDigest>,
     /// The digests of its subjects; `None` if they are many, or it was not looked at yet.
@@ -85,11 +86,27 @@ impl Registry {
         self.state.lock().by_envelope.get(sha256).copied()
     }
 
+    /// SHA-256 of the payload of what is held.
+    pub(super) fn payload(&self, gitoid: Gitoid) -> Option<Hash> {
+        let state = self.state.lock();
+        Some(state.held.get(&gitoid)?.held.payload_sha256)
+    }
+
     /// Room for an envelope of so many bytes.
     ///
     /// # Errors
-    /// `Unavailable` if there is none.
+    /// `Unavailable` if there is none, `TooLarge` if there never is.
     pub(super) fn room(&self, bytes: u64) -> Result<Room<'_>, Reject> {
+        if bytes > self.max_bytes {
+            return Err(Reject::mismatch(
+                RejectKind::TooLarge,
+                format!(
+                    "an envelope of known keys, or at most {} bytes (archivista.max_held_bytes)",
+                    self.max_bytes
+                ),
+                format!("unknown keys and {bytes} bytes"),
+            ));
+        }
         let mut state = self.state.lock();
         let full = |expected: String, found: String| {
             let found = format!(
@@ -214,7 +231,7 @@ impl Registry {
         subjects: Option<&[String]>,
         limit: usize,
     ) -> Vec<(u64, Gitoid)> {
-        let wanted: Option<Vec<u64>> =
+        let wanted: Option<HashSet<u64>> =
             subjects.map(|values| values.iter().map(|value| short_hash(value)).collect());
         let state = self.state.lock();
         let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -253,7 +270,7 @@ impl Registry {
 
 impl Waiting {
     /// Whether it may be about a subject with one of these digests.
-    fn is_about(&self, wanted: &[u64]) -> bool {
+    fn is_about(&self, wanted: &HashSet<u64>) -> bool {
         let subjects = self.subjects.as_ref();
         subjects.is_none_or(|subjects| subjects.iter().any(|value| wanted.contains(value)))
     }
@@ -287,7 +304,7 @@ impl State {
         self.reserved_bytes -= bytes;
     }
 
-    fn insert(&mut self, held: Held) {
+    fn insert(&mut self, mut held: Held) {
         let gitoid = held.gitoid;
         if self.held.contains_key(&gitoid) {
             return;
@@ -297,6 +314,8 @@ impl State {
             .iter()
             .filter_map(|text| KeyAliases::parse_key_id(text))
             .collect();
+        // Texts of the submitter, which count in nothing here; the store has them.
+        held.key_ids = Vec::new();
         for key in &keys {
             self.by_key.entry(*key).or_default().insert(gitoid);
         }

@@ -37,6 +37,11 @@ impl Archivista {
         gitoid: Gitoid,
         first: Option<Place>,
     ) -> Result<(), Reject> {
+        let Some(payload) = self.registry.payload(gitoid) else {
+            return Ok(());
+        };
+        // No upload of the same payload comes between the look and what becomes of it.
+        let _turn = self.turns.of(payload).await?;
         let archivista = Arc::clone(self);
         let look = blocking(move || archivista.look(gitoid, first)).await?;
         match look {
@@ -75,16 +80,18 @@ impl Archivista {
         match verdict {
             Ok(Verdict::Log(verifiers)) => Ok(Look::Log(body, verifiers)),
             Ok(Verdict::Unknown(keys)) => Ok(Look::Waits(keys)),
-            Ok(Verdict::Attach(place)) => {
-                self.attach_held(&held, place)?;
-                Ok(Look::Attached)
-            }
+            Ok(Verdict::Attach(place)) => match self.attach_held(&held, place) {
+                Ok(()) => Ok(Look::Attached),
+                Err(reject) if is_permanent(&reject) => Ok(Look::Never(reject)),
+                Err(reject) => Err(reject),
+            },
             Err(reject) if is_permanent(&reject) => Ok(Look::Never(reject)),
             Err(reject) => Err(reject),
         }
     }
 
     fn attach_held(&self, held: &Held, place: Place) -> Result<(), Reject> {
+        self.has_room(place)?;
         let attached = Attached {
             gitoid: held.gitoid,
             envelope_sha256: held.envelope_sha256,
@@ -118,7 +125,13 @@ impl Archivista {
                 index: placed.index,
             };
             let archivista = Arc::clone(self);
-            blocking(move || archivista.attach_duplicate(gitoid, place)).await?;
+            match blocking(move || archivista.attach_duplicate(gitoid, place)).await {
+                Err(reject) if is_permanent(&reject) => {
+                    self.given_up(gitoid, &reject);
+                    return Ok(());
+                }
+                attached => attached?,
+            }
         }
         self.released(gitoid, true);
         Ok(())

@@ -370,7 +370,8 @@ async fn an_envelope_of_unknown_keys_is_held_apart() {
 async fn what_is_held_is_bounded() {
     let key = Key::new(3);
     let small = |number: u8| key.envelope(&number.to_string());
-    let large = key.envelope(&"x".repeat(3000));
+    let large = key.envelope(&"x".repeat(2850));
+    assert!(large.len() <= 4096 && large.len() + small(1).len() > 4096);
     let settings = [
         ("TREERING_SERVER_ARCHIVISTA_MAX_HELD", "2"),
         ("TREERING_SERVER_ARCHIVISTA_MAX_HELD_BYTES", "4096"),
@@ -381,6 +382,10 @@ async fn what_is_held_is_bounded() {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     let text = std::str::from_utf8(&answer.body).unwrap();
     assert!(text.contains("at most 4096 bytes"), "{text}");
+    let never = upload(&server, &key.envelope(&"x".repeat(4096))).await;
+    assert_eq!(never.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let text = std::str::from_utf8(&never.body).unwrap();
+    assert!(text.contains("(archivista.max_held_bytes)"), "{text}");
     assert_eq!(
         download(&server, &gitoid(&large)).await.status,
         StatusCode::NOT_FOUND

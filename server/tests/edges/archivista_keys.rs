@@ -4,6 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use bytes::Bytes;
 use http::StatusCode;
 use serde_json::json;
 use treering_tlog::Hash;
@@ -157,8 +158,55 @@ async fn unknown_keys_may_be_refused() {
         download(&server, &gitoid(&envelope)).await.status,
         StatusCode::NOT_FOUND
     );
+    let long = key.signature(STATEMENT, "b", &"long".repeat(10_000));
+    let answer = upload(&server, &self::envelope(STATEMENT, "b", &[long])).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.body.len() < 500, "{:?}", answer.body);
     key.introduce(&server).await;
     uploaded(&server, &envelope).await;
+    assert!(server.stop().await);
+}
+
+/// The same envelope with so many spaces behind it.
+fn spaced(envelope: &Bytes, spaces: usize) -> Bytes {
+    [envelope, " ".repeat(spaces).as_bytes()].concat().into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spellings_that_arrive_together_are_one_entry() {
+    let (server, key) = (start().await, Key::new(3));
+    key.introduce(&server).await;
+    let original = key.envelope(&statement("together"));
+    let spellings: Vec<Bytes> = (0..8).map(|spaces| spaced(&original, spaces)).collect();
+    let uploads = spellings.iter().map(|spelling| uploaded(&server, spelling));
+    let gitoids = futures_util::future::join_all(uploads).await;
+    for (gitoid, spelling) in gitoids.iter().zip(spellings) {
+        assert_eq!(downloaded(&server, gitoid).await, (spelling, false));
+    }
+    assert_eq!(log_size(&server).await, 2, "and the introduction");
+    let joined = metric(&server, "treering_archivista_joined_total ").await;
+    assert_eq!(joined, 7);
+    assert!(server.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spellings_of_one_entry_are_bounded() {
+    let (server, key) = (start().await, Key::new(3));
+    key.introduce(&server).await;
+    let original = key.envelope(&statement("spelled"));
+    for spaces in 0..64 {
+        uploaded(&server, &spaced(&original, spaces)).await;
+    }
+    let more = spaced(&original, 64);
+    let answer = upload(&server, &more).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let text = std::str::from_utf8(&answer.body).unwrap();
+    let expected = "expected at most 64 encodings of one signed statement";
+    assert!(text.starts_with(expected), "{text}");
+    let answer = download(&server, &gitoid(&more)).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    uploaded(&server, &spaced(&original, 63)).await;
+    assert_eq!(log_size(&server).await, 2, "and the introduction");
     assert!(server.stop().await);
 }
 
@@ -194,6 +242,33 @@ async fn another_spelling_of_a_logged_statement_is_attached() {
         assert_eq!(log_size(&server).await, 1, "one equal signature is enough");
         assert!(server.stop().await);
     }
+}
+
+/// Each signature of a leaf is verified by the key beside it, in whatever order an upload has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_signatures_in_any_order_is_enough() {
+    let server = start().await;
+    let keys: Vec<Key> = (3..11).map(Key::new).collect();
+    let payload = statement("many");
+    let mut signatures: Vec<_> = keys
+        .iter()
+        .map(|key| key.signature(STATEMENT, &payload, &key.openssh()))
+        .collect();
+    let original = envelope(STATEMENT, &payload, &signatures);
+    let all: Vec<&Key> = keys.iter().collect();
+    let answer = log_dsse(&server, &original, &all).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
+    signatures.reverse();
+    let reversed = envelope(STATEMENT, &payload, &signatures);
+    let each = signatures
+        .chunks(1)
+        .map(|one| envelope(STATEMENT, &payload, one));
+    for again in each.chain([reversed]) {
+        let gitoid = uploaded(&server, &again).await;
+        assert_eq!(downloaded(&server, &gitoid).await, (again, false));
+    }
+    assert_eq!(log_size(&server).await, 1);
+    assert!(server.stop().await);
 }
 
 /// The type is signed too: an equal payload and signature under another type is nobody's statement.

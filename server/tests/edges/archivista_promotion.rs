@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use serde_json::json;
+use treering_server::app::Change;
 use treering_server::clock::{Clock, SystemClock};
 use treering_server::metrics::Metrics;
 use treering_server::serve::Server;
@@ -18,10 +19,11 @@ use treering_storage::rocks::{RocksOptions, RocksStore};
 use treering_storage::{Attached, Documents as _, Gitoid, Held, LogId};
 use treering_tlog::{Hash, LeafIndex};
 
+use super::admin::name;
 use super::archivista_support::{
     Key, STATEMENT, UNVERIFIED, download, downloaded, encoded_again, envelope, gitoid, grown_to,
-    intoto, leaf, log_dsse, log_entry, metric, promoted, start, start_with, statement, until,
-    uploaded, with_log,
+    intoto, leaf, log_dsse, log_entry, metric, new_log, promoted, start, start_with, statement,
+    until, uploaded, with_log,
 };
 use super::support::Running;
 
@@ -161,8 +163,8 @@ async fn a_log_that_is_added_later_is_followed_too() {
     let waiting = key.envelope(&statement("a"));
     uploaded(&server, &waiting).await;
     let rotated = Change::Rotate {
-        from: super::admin::name("rekor-v1"),
-        to: super::archivista_support::new_log("rekor-v1-2"),
+        from: name("rekor-v1"),
+        to: new_log("rekor-v1-2"),
     };
     server.server.app().change(rotated).await.unwrap();
     key.introduce(&server).await;
@@ -170,8 +172,8 @@ async fn a_log_that_is_added_later_is_followed_too() {
     grown_to(&server, 2).await;
     // The key of an entry of the older log is known in the newer one.
     let third = Change::Rotate {
-        from: super::admin::name("rekor-v1-2"),
-        to: super::archivista_support::new_log("rekor-v1-3"),
+        from: name("rekor-v1-2"),
+        to: new_log("rekor-v1-3"),
     };
     server.server.app().change(third).await.unwrap();
     let later = key.envelope(&statement("b"));
@@ -257,6 +259,31 @@ async fn a_key_that_is_added_to_the_settings_promotes_at_the_start() {
     let folder = server.stop_keeping().await;
     std::fs::write(folder.path().join("log/k.pem"), key.pem()).unwrap();
     let server = Running::start_in(folder, &[("TREERING_SERVER_ARCHIVISTA_KEYS", "k.pem")]).await;
+    promoted(&server, &waiting).await;
+    grown_to(&server, 1).await;
+    assert!(server.stop().await);
+}
+
+/// Its key is known, but no log takes it until one is added.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_log_takes_waits_for_the_next_log() {
+    let (server, key) = (start().await, Key::new(3));
+    let unnamed = [key.signature(STATEMENT, "a", "")];
+    let waiting = envelope(STATEMENT, "a", &unnamed);
+    uploaded(&server, &waiting).await;
+    let freeze = Change::Freeze {
+        name: name("rekor-v1"),
+        successor: None,
+        mark: false,
+    };
+    server.server.app().change(freeze).await.unwrap();
+    let folder = server.stop_keeping().await;
+    std::fs::write(folder.path().join("log/k.pem"), key.pem()).unwrap();
+    let server = Running::start_in(folder, &[("TREERING_SERVER_ARCHIVISTA_KEYS", "k.pem")]).await;
+    let (_, unverified) = downloaded(&server, &gitoid(&waiting)).await;
+    assert!(unverified);
+    let add = Change::Add(new_log("next"));
+    server.server.app().change(add).await.unwrap();
     promoted(&server, &waiting).await;
     grown_to(&server, 1).await;
     assert!(server.stop().await);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use treering_tlog::Hash;
 
 use super::archivista_support::{
-    Key, Tool, envelope, gitoid, log_dsse, promoted, start, statement, upload, uploaded,
+    Key, Tool, envelope, gitoid, log_dsse, metric, promoted, start, statement, upload, uploaded,
 };
 use super::support::{Answer, Running};
 
@@ -217,5 +217,53 @@ async fn both_prefixes_and_methods_take_queries() {
         let answer = server.post(path, "x".repeat(70_000)).await;
         assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     }
+    assert!(server.stop().await);
+}
+
+/// While what is held becomes entries, no query misses any of it or has it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_missed_while_it_is_promoted() {
+    let (server, key) = (start().await, Key::new(3));
+    let held: Vec<_> = (0..12)
+        .map(|number| key.envelope(&statement(&number.to_string())))
+        .collect();
+    for envelope in &held {
+        uploaded(&server, envelope).await;
+    }
+    let mut expected: Vec<_> = held.iter().map(|envelope| gitoid(envelope)).collect();
+    expected.sort();
+    key.introduce(&server).await;
+    let all = "{ dsses { edges { node { gitoidSha256 } } } }";
+    let series = "treering_archivista_held_envelopes ";
+    let mut is_last = false;
+    while !is_last {
+        is_last = metric(&server, series).await == 0;
+        let mut found = gitoids(&query(&server, all, json!({})).await);
+        found.sort();
+        // The introduction is a document too.
+        found.retain(|gitoid| expected.contains(gitoid));
+        assert_eq!(found, expected);
+    }
+    assert!(server.stop().await);
+}
+
+/// A digest is looked for in each way that an index writes it; aliases draw on one bound.
+#[tokio::test(flavor = "multi_thread")]
+async fn look_ups_are_bounded_for_all_fields_of_a_request() {
+    let server = start().await;
+    let values: Vec<_> = (0..1000).map(|number| number.to_string()).collect();
+    let wanted = "{hasStatementWith: {hasSubjectsWith: {hasSubjectDigestsWith: {valueIn: $v}}}}";
+    let text = |aliases: usize| {
+        let fields: String = (0..aliases)
+            .map(|n| format!("a{n}: dsses(where: {wanted}) {{ totalCount }} "))
+            .collect();
+        format!("query($v: [String!]) {{ {fields} }}")
+    };
+    let answer = query(&server, &text(1), json!({"v": values})).await;
+    assert_eq!(answer["data"]["a0"]["totalCount"], 0);
+    let answer = query(&server, &text(20), json!({"v": values})).await;
+    let message = answer["errors"][0]["message"].as_str().unwrap();
+    let expected = "expected a query for which at most 200000 entries are gone through";
+    assert!(message.starts_with(expected), "{message}");
     assert!(server.stop().await);
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::Uri;
 use serde_json::{Value, json};
 use treering_server::archivista::query::Endpoint;
+use treering_server::archivista::query::limits::MAX_BATCHES;
 
-use crate::support::{Memory, ask, data, message, read, refusal, statement};
+use crate::support::{Crowded, Memory, ask, data, message, read, refusal, statement};
 
 fn one() -> Arc<Memory> {
     Memory::of([statement("p", &[("a", "aa")])])
@@ -76,6 +77,29 @@ async fn aliases() {
     assert_eq!(data(one(), &query(100)).await["a99"]["totalCount"], 1);
     let expected = "expected at most 200 fields, fragments written out, found 202";
     assert_eq!(refused(&query(101)).await, (422, expected.to_owned()));
+}
+
+/// However many fields of however many requests ask: each that reads has documents in memory.
+#[tokio::test]
+async fn steps_at_once() {
+    let crowded = Crowded::new(one());
+    let endpoint = Endpoint::new(crowded.clone());
+    let fields: String = (0..50)
+        .map(|n| format!("a{n}: dsses {{ totalCount }} "))
+        .collect();
+    let body = json!({"query": format!("{{ {fields} }}")}).to_string();
+    let (one, other) = tokio::join!(
+        endpoint.post(body.as_bytes()),
+        endpoint.post(body.as_bytes())
+    );
+    for answer in [one, other] {
+        let (status, answer) = read(answer).await;
+        assert_eq!(
+            (status, &answer["data"]["a49"]["totalCount"]),
+            (200, &json!(1))
+        );
+    }
+    assert_eq!(crowded.most(), MAX_BATCHES);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use treering_server::archivista::query::{
-    Candidate, Catalogue, CatalogueError, Cursor, Endpoint, Hint,
+    Candidate, Catalogue, CatalogueError, Cursor, Endpoint, Hint, Work,
 };
 use treering_tlog::Hash;
 
@@ -74,6 +74,7 @@ impl Catalogue for Memory {
         hint: &Hint,
         after: Option<Cursor>,
         limit: usize,
+        _work: &Arc<Work>,
     ) -> Result<Vec<Candidate>, CatalogueError> {
         let start = match after {
             Some(after) => {
@@ -97,6 +98,49 @@ impl Catalogue for Memory {
     }
 }
 
+/// A catalogue that counts how many ask it at once.
+pub(crate) struct Crowded {
+    memory: Arc<Memory>,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Crowded {
+    pub(crate) fn new(memory: Arc<Memory>) -> Arc<Self> {
+        Arc::new(Self {
+            memory,
+            now: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+        })
+    }
+
+    /// The most there were.
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Catalogue for Crowded {
+    async fn candidates(
+        &self,
+        hint: &Hint,
+        after: Option<Cursor>,
+        limit: usize,
+        work: &Arc<Work>,
+    ) -> Result<Vec<Candidate>, CatalogueError> {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        // Lets all others come as far as they can.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let found = self.memory.candidates(hint, after, limit, work).await;
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        found
+    }
+}
+
 /// A catalogue whose store is gone.
 pub(crate) struct Gone;
 
@@ -107,6 +151,7 @@ impl Catalogue for Gone {
         _hint: &Hint,
         _after: Option<Cursor>,
         _limit: usize,
+        _work: &Arc<Work>,
     ) -> Result<Vec<Candidate>, CatalogueError> {
         Err(CatalogueError::Unavailable("the disk is gone".to_owned()))
     }

@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri, header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use super::catalogue::Catalogue;
 use super::error::QueryError;
-use super::limits::{MAX_ANSWER_BYTES, MAX_REQUEST_BYTES};
+use super::limits::{MAX_ANSWER_BYTES, MAX_BATCHES, MAX_REQUEST_BYTES};
 use super::schema::{self, Schema};
 use super::session::Session;
 use super::shape::{self, ShapeError};
@@ -21,10 +22,11 @@ use super::shape::{self, ShapeError};
 const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
 const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 
-/// Answers queries.
+/// Answers queries. One for a whole server: what is bounded for all requests together is bounded here.
 pub struct Endpoint {
     schema: Schema,
     catalogue: Arc<dyn Catalogue>,
+    batches: Arc<Semaphore>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +53,7 @@ impl Endpoint {
         Self {
             schema: schema::schema(),
             catalogue,
+            batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }
     }
 
@@ -114,7 +117,8 @@ impl Endpoint {
         variables: Variables,
         operation: Option<String>,
     ) -> Response {
-        let session = Arc::new(Session::new(Arc::clone(&self.catalogue)));
+        let (catalogue, batches) = (Arc::clone(&self.catalogue), Arc::clone(&self.batches));
+        let session = Arc::new(Session::new(catalogue, batches));
         let mut request = Request::new("")
             .variables(variables)
             .data(Arc::clone(&session));

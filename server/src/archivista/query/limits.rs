@@ -11,6 +11,10 @@
 //! | filters in one another | 16 | the deepest recorded filter has 4 |
 //! | documents on a page | 1,000 | a page is held in memory |
 //! | documents looked at for one request | 10,000 | each is parsed: about a second of work |
+//! | entries gone through and terms looked for, for one request | 200,000 | a second or two of work; a digest is looked for by 25 terms |
+//! | entries between two documents, without a digest | 100,000 | most entries have documents |
+//! | bytes of documents that are read at once | 8 MiB, or one document | 16 of 64 MiB would be 1 GiB |
+//! | steps of all requests at once | 2 | each has documents in memory, and all of a core |
 //! | conditions tested for one request | 10 million | filters that ask a document's subjects about its subjects multiply |
 //! | bytes of documents held for one request | 64 MiB | what memory a request may take |
 //! | bytes of an answer | 16 MiB | aliases repeat what is held |
@@ -37,6 +41,10 @@ pub const MAX_FILTER_DEPTH: usize = 16;
 pub const MAX_PAGE: usize = 1000;
 /// Documents looked at for one request.
 pub const MAX_SCANNED: usize = 10_000;
+/// Entries gone through and terms looked for, for one request.
+pub const MAX_WORK: usize = 200_000;
+/// Entries without a document between two that have one, where no digest leads on.
+pub const MAX_GAP: usize = 100_000;
 /// Conditions tested for one request.
 pub const MAX_STEPS: u64 = 10_000_000;
 /// Bytes of documents that one request holds.
@@ -49,3 +57,7 @@ pub const MAX_CURSOR: usize = 64;
 pub const MAX_ATTESTATIONS: usize = 100_000;
 /// Documents that are asked for at once, and so in memory as envelopes.
 pub const BATCH: usize = 16;
+/// Bytes of envelopes after which no more documents are asked for at once; the last one may go beyond.
+pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// How many batches, of all requests, are in memory at once.
+pub const MAX_BATCHES: usize = 2;

@@ -34,5 +34,5 @@ mod session;
 mod shape;
 mod window;
 
-pub use catalogue::{Candidate, Catalogue, CatalogueError, Cursor, Hint};
+pub use catalogue::{Candidate, Catalogue, CatalogueError, Cursor, Hint, Work};
 pub use endpoint::Endpoint;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::catalogue::{Candidate, Cursor, Hint};
 use super::document::Document;
 use super::error::QueryError;
@@ -33,17 +35,21 @@ pub(super) async fn scan<T: Send + 'static>(
     loop {
         // One more than there may be shows whether there are more.
         let limit = BATCH.min(session.left_to_scan() + 1);
-        let catalogue = &session.catalogue;
-        let batch = catalogue.candidates(hint, after.take(), limit).await?;
-        session.scan(batch.len())?;
-        let Some(last) = batch.last() else {
+        let next = step(
+            Arc::clone(session),
+            hint.clone(),
+            after.take(),
+            limit,
+            Arc::clone(&find),
+        );
+        // A task of its own: what it reads is in memory until it ends, whether anybody still waits for it or not.
+        let seen = tokio::spawn(next.in_current_span()).await;
+        let seen = seen.map_err(|_panicked| QueryError::Broken)??;
+        session.scan(seen.len())?;
+        let Some(last) = seen.last() else {
             return Ok(());
         };
         after = Some(last.cursor.clone());
-        let (shared, find) = (Arc::clone(session), Arc::clone(&find));
-        let look = move || look(batch, &shared, &*find);
-        let seen = tokio::task::spawn_blocking(look).await;
-        let seen = seen.map_err(|_panicked| QueryError::Broken)?;
         if session.steps.exceeded() {
             return Err(QueryError::Steps);
         }
@@ -53,6 +59,24 @@ pub(super) async fn scan<T: Send + 'static>(
             }
         }
     }
+}
+
+/// Reads a few candidates and looks at them, when it is its turn.
+async fn step<T: Send + 'static>(
+    session: Arc<Session>,
+    hint: Hint,
+    after: Option<Cursor>,
+    limit: usize,
+    find: Arc<impl Fn(Arc<Document>, &Session) -> Option<T> + Send + Sync + 'static>,
+) -> Result<Vec<Seen<T>>, QueryError> {
+    let turn = Arc::clone(&session.batches).acquire_owned().await;
+    let _turn = turn.map_err(|_closed| QueryError::Broken)?;
+    let catalogue = &session.catalogue;
+    let batch = catalogue.candidates(&hint, after, limit, &session.work);
+    let batch = batch.await?;
+    let look = move || look(batch, &session, &*find);
+    let seen = tokio::task::spawn_blocking(look).await;
+    seen.map_err(|_panicked| QueryError::Broken)
 }
 
 /// The envelope of each candidate is dropped before the next one is parsed.

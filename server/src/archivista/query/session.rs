@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::catalogue::Catalogue;
+use tokio::sync::Semaphore;
+
+use super::catalogue::{Catalogue, Work};
 use super::error::QueryError;
 use super::filter::Steps;
 use super::limits::{MAX_ANSWER_BYTES, MAX_HELD_BYTES, MAX_SCANNED};
@@ -12,16 +14,22 @@ use super::limits::{MAX_ANSWER_BYTES, MAX_HELD_BYTES, MAX_SCANNED};
 pub(super) struct Session {
     pub catalogue: Arc<dyn Catalogue>,
     pub steps: Steps,
+    /// What the catalogue looks up.
+    pub work: Arc<Work>,
+    /// As many batches as may be in memory, of all requests.
+    pub batches: Arc<Semaphore>,
     scanned: AtomicUsize,
     held: AtomicUsize,
     answered: AtomicUsize,
 }
 
 impl Session {
-    pub(super) fn new(catalogue: Arc<dyn Catalogue>) -> Self {
+    pub(super) fn new(catalogue: Arc<dyn Catalogue>, batches: Arc<Semaphore>) -> Self {
         Self {
             catalogue,
             steps: Steps::default(),
+            work: Arc::default(),
+            batches,
             scanned: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
