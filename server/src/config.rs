@@ -178,7 +178,6 @@ impl Config {
         let limits = &self.limits;
         for (name, bytes) in [
             ("max_envelope_bytes", limits.max_envelope_bytes),
-            ("max_rekor_v1_bytes", limits.max_rekor_v1_bytes),
             ("max_batch_bytes", limits.max_batch_bytes),
         ] {
             if limits.max_bytes_in_flight < bytes {

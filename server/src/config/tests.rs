@@ -76,8 +76,8 @@ fn what_contradicts_another_field_is_a_mistake() {
     let error = read(
         "url = \"http://x\"\nlisten = \"127.0.0.1:3001\"\n[limits]\nmax_bytes_in_flight = 1000",
     )
-    .expect_err("four");
-    assert_eq!(error.mistakes.len(), 4, "{error}");
+    .expect_err("three");
+    assert_eq!(error.mistakes.len(), 3, "{error}");
     for largest in ["max_envelope_bytes", "max_batch_bytes"] {
         let expected = format!(
             "max_bytes_in_flight: expected at least limits.{largest} (67108864), found 1000"

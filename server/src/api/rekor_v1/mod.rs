@@ -22,10 +22,11 @@ use crate::service::rekor_v1::Shards;
 use answer::Refused;
 pub(super) use answer::no_path_at;
 
-/// Of every body here.
+/// Of every body here; what could never be in flight is too large for good.
 fn limit(api: &Api) -> Limit {
+    let limits = api.app.limits();
     Limit {
-        bytes: api.app.limits().max_rekor_v1_bytes,
+        bytes: limits.max_rekor_v1_bytes.min(limits.max_bytes_in_flight),
         name: "limits.max_rekor_v1_bytes",
     }
 }
