@@ -42,7 +42,7 @@ pub struct EnvelopeFiles {
     reserve: u64,
     next: AtomicU64,
     /// Nobody else removes our spool while we write to it. `None` for a reader.
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl EnvelopeFiles {
@@ -182,8 +182,20 @@ fn read_body(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// Opens and locks a file until it is dropped.
-fn lock(path: &Path) -> Result<File, StoreError> {
+/// A lock that ends when it is dropped, also while a child that was just forked still has its descriptor: closing alone
+/// would leave it to the child until its exec.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing releases it too, if later.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
+/// Opens and locks a file.
+fn lock(path: &Path) -> Result<Lock, StoreError> {
     let unavailable = |error: io::Error| StoreError::unavailable(path.display(), error);
     let file = File::options()
         .create(true)
@@ -191,7 +203,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .open(path)
         .map_err(unavailable)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Refused {
             what: path.display().to_string(),
             expected: "nobody else to hold it".into(),
